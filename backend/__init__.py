@@ -1,0 +1,1 @@
+"""Everything of watchfloor that works without a screen."""

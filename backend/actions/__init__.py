@@ -1,0 +1,1 @@
+"""One file per sink that verdict records are delivered to."""

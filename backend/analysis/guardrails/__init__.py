@@ -1,0 +1,1 @@
+"""What keeps a fooled model harmless: safe prompts in, checked answers out."""

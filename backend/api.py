@@ -1,0 +1,261 @@
+"""The plain types that cross the engine's door: snapshots and details out, commands in.
+
+All of it is immutable, and all text in it is safe to show. A front end imports this and `backend.engine`,
+nothing else of the backend.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from backend.alerts.model import Alert, Head
+from backend.alerts.text import SafeText
+from backend.analysis.model import Analysis, TranscriptEvent
+from backend.enrichment.base import Evidence
+from backend.sources.base import SourceStatus
+
+LANES = ("critical", "high", "medium", "low", "raw")
+STAGES = ("ingest", "route", "enrich", "analyse", "act")
+
+RowState = Literal["queued", "enriching", "analysing", "triaged", "claimed", "closed"]
+Disposition = Literal["True Positive", "False Positive", "Benign", "Suspicious", "Insufficient Data"]
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One alert as a queue row."""
+
+    id: int
+    """The journal's id: what commands name."""
+    head: Head
+    lane: str
+    state: RowState
+    received_ms: int
+    deadline_ms: int
+    """Wall clock by which the lane's SLA wants a verdict; 0 where the lane has none."""
+    verdict: str = ""
+    """The verdict in force: the human's if there is one, else the machine's; empty while there is none."""
+    confidence: float = 0.0
+    verdict_ms: int = 0
+    """Wall clock of the machine's verdict, 0 while there is none."""
+    analysed_by: str = ""
+    """provider:model that answered."""
+    degraded: bool = False
+    partial: bool = False
+    injection: bool = False
+    cost_usd: float = 0.0
+    decided_by: str = ""
+    """Who closed or decided it; empty while no human did."""
+    has_note: bool = False
+    sla_met: bool | None = None
+    """None while it is open or the lane has no deadline."""
+    summary: SafeText = SafeText("")
+
+
+class LaneView(msgspec.Struct, frozen=True, gc=False):
+    """One lane now."""
+
+    name: str
+    queued: int
+    running: int
+    oldest_ms: int | None
+    """How long the oldest queued alert has waited; None when none waits."""
+    breach_in_ms: int | None
+    """Time to the earliest deadline among those waiting or running (negative: breached); None without one."""
+    per_minute: float
+    """Alerts that came in, by the last minute's rate."""
+    done: int
+    """Verdicts given since start."""
+    breached: int
+    """Verdicts given, or still owed, after their deadline, since start."""
+
+
+class StageView(msgspec.Struct, frozen=True, gc=False):
+    """One stage's latency, waiting apart from work, over the last minutes."""
+
+    name: str
+    budget_ms: float
+    work_p50_ms: float | None
+    work_p99_ms: float | None
+    wait_p50_ms: float | None
+    wait_p99_ms: float | None
+    count: int
+    trend: tuple[float, ...] = ()
+    """p99 of work per recent interval, oldest first, for a sparkline."""
+
+
+class ModelCost(msgspec.Struct, frozen=True, gc=False):
+    """One model's part of the ledger."""
+
+    model: str
+    calls: int
+    usd: float
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+
+
+class CostView(msgspec.Struct, frozen=True, gc=False):
+    """Dollars now."""
+
+    usd_this_minute: float
+    usd_this_hour: float
+    usd_today: float
+    budget_hour_usd: float | None
+    budget_day_usd: float | None
+    saved_usd: float
+    by_model: tuple[ModelCost, ...] = ()
+    trend: tuple[float, ...] = ()
+    """Dollars per minute, oldest first."""
+    note: str = ""
+    """What the budget is doing just now, in words; empty when it does nothing."""
+
+
+class ModelView(msgspec.Struct, frozen=True, gc=False):
+    """One configured model now."""
+
+    name: str
+    """Its name in the config (best, fast …)."""
+    spec: str
+    """provider:model"""
+    busy: int
+    slots: int
+    state: Literal["ready", "cooling", "failed"] = "ready"
+    detail: str = ""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything the main screen shows, published at most ten times a second by swapping a reference."""
+
+    version: int
+    wall_ms: int
+    demo: bool
+    sources: tuple[SourceStatus, ...]
+    lanes: tuple[LaneView, ...]
+    stages: tuple[StageView, ...]
+    cost: CostView
+    models: tuple[ModelView, ...]
+    rows: tuple[Row, ...]
+    """The open alerts that pass the view's filter, in queue order, at most `rows_limit` of them."""
+    rows_version: int
+    """Changes whenever `rows` does."""
+    rows_total: int
+    """Open alerts that pass the filter, also those beyond the limit (counted in the journal)."""
+    open_total: int
+    filter_text: str = ""
+    filter_error: str = ""
+    alerts_total: int = 0
+    """Alerts stored since start."""
+    events_total: int = 0
+    """Records that were no alerts, counted since start."""
+    dead_letters: int = 0
+    duplicates: int = 0
+    """Records recognised as read before, since start."""
+    engine_lag_ms: float = 0.0
+    """p99 delay of the engine's own loop."""
+    trouble: tuple[str, ...] = ()
+    """What is wrong now and what is being done about it, one line each, worst first."""
+
+
+class NoteView(msgspec.Struct, frozen=True, gc=False):
+    """One entry of an alert's audit trail."""
+
+    wall_ms: int
+    actor: str
+    what: SafeText
+    note: SafeText = SafeText("")
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One alert opened: everything the tabs show. The streaming text comes through `Engine.transcript`."""
+
+    row: Row
+    alert: Alert
+    evidence: tuple[Evidence, ...]
+    analysis: Analysis | None
+    latency_ms: dict[str, float]
+    """Contract keys: ingest route enrich queue first_token analyse act total, plus waits (`enrich_wait` …)."""
+    trail: tuple[NoteView, ...] = ()
+    raw_text: SafeText = SafeText("")
+    """The raw record, pretty-printed where it is JSON, safe to show, capped."""
+    missing: tuple[str, ...] = ()
+    """Enrichers that had not answered within the budget."""
+
+
+class TranscriptSlice(msgspec.Struct, frozen=True):
+    """What is new in a transcript since a cursor."""
+
+    events: tuple[TranscriptEvent, ...]
+    cursor: int
+    live: bool
+    """An attempt is still writing."""
+    truncated: bool = False
+    """Events before these were dropped to keep memory bounded."""
+
+
+# --- commands: what a front end may ask; each is answered by a later snapshot and a `Reply` ----------------
+
+
+class SetFilter(msgspec.Struct, frozen=True, tag=True):
+    """Show only rows that match the filter expression; empty shows all that is open."""
+
+    text: str
+
+
+class SetOrder(msgspec.Struct, frozen=True, tag=True):
+    """Order the queue by what is due first, or by newest."""
+
+    order: Literal["priority", "newest"]
+
+
+class Investigate(msgspec.Struct, frozen=True, tag=True):
+    """Analyse now (again, if it was already), ahead of its lane, on behalf of a person."""
+
+    alert_id: int
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """Ask a follow-up; the answer streams into the transcript."""
+
+    alert_id: int
+    question: str
+
+
+class Claim(msgspec.Struct, frozen=True, tag=True):
+    """Take alerts on."""
+
+    alert_ids: tuple[int, ...]
+    actor: str
+
+
+class Decide(msgspec.Struct, frozen=True, tag=True):
+    """Close alerts with a human disposition and an optional note."""
+
+    alert_ids: tuple[int, ...]
+    disposition: Disposition
+    actor: str
+    note: str = ""
+
+
+class AddNote(msgspec.Struct, frozen=True, tag=True):
+    """Write a note without deciding."""
+
+    alert_ids: tuple[int, ...]
+    note: str
+    actor: str
+
+
+class Undo(msgspec.Struct, frozen=True, tag=True):
+    """Take back the actor's latest decision, claim or note that is not yet undone."""
+
+    actor: str
+
+
+Command = SetFilter | SetOrder | Investigate | Ask | Claim | Decide | AddNote | Undo
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """What became of a command, in words for a notification."""
+
+    ok: bool
+    text: str
+    alert_ids: tuple[int, ...] = ()

@@ -1,0 +1,1 @@
+"""The durable store: inbox, queue, verdicts, outbox, cost ledger, audit."""

@@ -1,0 +1,1 @@
+"""The stages and how they are wired: ingest, route, enrich, analyse, act."""

@@ -1,0 +1,1 @@
+"""One file per LLM vendor: a request in, a stream of chunks out."""

@@ -1,0 +1,97 @@
+"""What every vendor is reduced to: a request, text as it comes, and one outcome type for every ending."""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+import msgspec
+
+OutcomeKind = Literal["complete", "length", "filtered", "truncated", "idle", "deadline", "cancelled", "error"]
+ErrorClass = Literal[
+    "",
+    "rate_limited",
+    "overloaded",
+    "server",
+    "auth",
+    "not_found",
+    "too_long",
+    "bad_request",
+    "network",
+    "protocol",
+    "unavailable",
+]
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """One turn of the conversation."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+class ModelRequest(msgspec.Struct, frozen=True):
+    """What a model is asked. The stable part stands first, so that prompt caches hit."""
+
+    system: str
+    messages: tuple[Message, ...]
+    max_tokens: int = 1024
+    temperature: float | None = None
+    """None leaves it out of the request: several current models refuse it."""
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens as the vendor counted them; `input_tokens` leaves out what came from or went to the cache."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """How a stream ended. Success is a positive check: `complete` means the vendor's end marker was seen."""
+
+    kind: OutcomeKind
+    detail: str = ""
+    """One line for people; may quote the vendor, so it is made safe before it is shown."""
+    error_class: ErrorClass = ""
+    retryable: bool = False
+    retry_after_s: float | None = None
+    status: int | None = None
+    """HTTP status where there was one."""
+
+
+class Text(msgspec.Struct, frozen=True, gc=False):
+    """Some more of the answer; never empty."""
+
+    text: str
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """Always the last chunk, once."""
+
+    outcome: Outcome
+    usage: Usage = Usage()
+
+
+Chunk = Text | Ended
+
+
+class Provider(Protocol):
+    """One vendor's model, ready to be asked."""
+
+    provider: str
+    """anthropic, openai, ollama …"""
+    model: str
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[Chunk]:
+        """Ask; yields `Text` as it comes and ends with exactly one `Ended`.
+
+        Never raises for anything the vendor or the network does: every ending is an `Outcome`. Cancelling the
+        consumer closes the connection, so that the server stops writing. It has no clock of its own: first
+        token, idle and total limits are laid around it by `backend.providers.limits`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close its connections."""
+        ...

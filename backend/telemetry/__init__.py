@@ -1,0 +1,1 @@
+"""Counters and latency histograms, cheap enough for the hot path."""
