@@ -12,9 +12,9 @@ from backend.alerts.model import Alert, Head
 from backend.alerts.text import SafeText
 from backend.analysis.model import Analysis, TranscriptEvent
 from backend.enrichment.base import Evidence
+from backend.lanes import LANES as LANES
 from backend.sources.base import SourceStatus
 
-LANES = ("critical", "high", "medium", "low", "raw")
 STAGES = ("ingest", "route", "enrich", "analyse", "act")
 
 RowState = Literal["queued", "enriching", "analysing", "triaged", "claimed", "closed"]
@@ -173,7 +173,7 @@ class Detail(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...]
     analysis: Analysis | None
     latency_ms: dict[str, float]
-    """Contract keys: ingest route enrich queue first_token analyse act total, plus waits (`enrich_wait` …)."""
+    """The contract's keys (ingest, route, enrich, queue …), plus waits (`enrich_wait` …)."""
     trail: tuple[NoteView, ...] = ()
     raw_text: SafeText = SafeText("")
     """The raw record, pretty-printed where it is JSON, safe to show, capped."""

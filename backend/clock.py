@@ -51,7 +51,7 @@ class SystemClock:
 
 
 class LoopClock:
-    """A clock that follows its event loop, from a fixed start: under a loop with virtual time, a simulation."""
+    """A clock that follows its event loop: under a loop with virtual time, a simulation."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, start_wall_ms: int = 1_767_225_600_000) -> None:
         """Begin at `start_wall_ms` (2026-01-01T00:00:00Z unless told) when `loop.time()` is now."""

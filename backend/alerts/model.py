@@ -132,14 +132,14 @@ class File(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Attack(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One MITRE ATT&CK mapping: technique id (T1110, T1059.001) and tactic id (TA0006), either may be empty."""
+    """One MITRE ATT&CK mapping: technique id (T1059.001) and tactic id (TA0006), either may be empty."""
 
     technique: SafeText = NOTHING
     tactic: SafeText = NOTHING
 
 
 class Observable(msgspec.Struct, frozen=True, gc=False):
-    """OCSF observable. `type` is the OCSF caption ("IP Address", "Hash", "Hostname", "User Name", "URL" …)."""
+    """OCSF observable. `type` is the OCSF caption ("IP Address", "Hash", "Hostname", "URL" …)."""
 
     type: str
     value: SafeText

@@ -1,0 +1,145 @@
+"""Writing what was found and decided: verdicts, turns, decisions, history, cost, and deliveries owed."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from backend.analysis.model import TranscriptEvent
+from backend.journal.stored import CLAIMED, CLOSED, DONE, OPEN, Decision, Result, encode_event, encode_result
+
+
+class Delivery(msgspec.Struct, frozen=True, gc=False):
+    """A verdict record owed to a sink."""
+
+    sink: str
+    idempotency_key: str
+    payload: bytes
+
+
+def put_result(
+    connection: sqlite3.Connection, alert_id: int, result: Result, deliveries: Sequence[Delivery] = ()
+) -> None:
+    """Store a verdict, mark the alert as done and note what is owed to sinks, all or nothing."""
+    analysis = result.analysis
+    connection.execute(
+        "insert or replace into verdicts (alert_id, verdict, confidence, verdict_ms, cost_usd, result)"
+        " values (?, ?, ?, ?, ?, ?)",
+        (
+            alert_id,
+            analysis.verdict.verdict,
+            analysis.verdict.confidence,
+            result.verdict_ms,
+            analysis.cost_usd,
+            encode_result(result),
+        ),
+    )
+    connection.execute("update alerts set state = ? where id = ?", (DONE, alert_id))
+    connection.executemany(
+        "insert or ignore into outbox (alert_id, sink, idempotency_key, payload, created_ms)"
+        " values (?, ?, ?, ?, ?)",
+        [(alert_id, d.sink, d.idempotency_key, d.payload, result.verdict_ms) for d in deliveries],
+    )
+
+
+def put_events(connection: sqlite3.Connection, alert_id: int, events: Sequence[TranscriptEvent]) -> None:
+    """Keep part of a transcript (questions and their answers)."""
+    connection.executemany(
+        "insert into turns (alert_id, event) values (?, ?)", [(alert_id, encode_event(e)) for e in events]
+    )
+
+
+def put_decisions(connection: sqlite3.Connection, decisions: Sequence[Decision]) -> int:
+    """Record one gesture of a human on one or many alerts; returns the gesture's number."""
+    gesture: int = (connection.execute("select max(gesture) from decisions").fetchone()[0] or 0) + 1
+    connection.executemany(
+        "insert into decisions (gesture, alert_id, kind, disposition, actor, note, wall_ms)"
+        " values (?, ?, ?, ?, ?, ?, ?)",
+        [(gesture, d.alert_id, d.kind, d.disposition, d.actor, d.note, d.wall_ms) for d in decisions],
+    )
+    for decision in decisions:
+        _refresh_closed(connection, decision.alert_id)
+    return gesture
+
+
+def undo(connection: sqlite3.Connection, actor: str, wall_ms: int) -> list[Decision]:
+    """Take back the actor's latest gesture that stands; returns what was undone (empty: nothing to undo)."""
+    row = connection.execute(
+        "select max(gesture) from decisions where actor = ? and undone_ms is null and kind != 'investigate'",
+        (actor,),
+    ).fetchone()
+    if row[0] is None:
+        return []
+    rows = connection.execute(
+        "select alert_id, kind, disposition, actor, note, wall_ms from decisions where gesture = ?", (row[0],)
+    ).fetchall()
+    connection.execute("update decisions set undone_ms = ? where gesture = ?", (wall_ms, row[0]))
+    undone = [msgspec.structs.replace(Decision(*fields), undone_ms=wall_ms) for fields in rows]
+    for decision in undone:
+        _refresh_closed(connection, decision.alert_id)
+    return undone
+
+
+def _refresh_closed(connection: sqlite3.Connection, alert_id: int) -> None:
+    kinds = {
+        row[0]
+        for row in connection.execute(
+            "select distinct kind from decisions where alert_id = ? and undone_ms is null", (alert_id,)
+        )
+    }
+    closed = CLOSED if "decide" in kinds else CLAIMED if "claim" in kinds else OPEN
+    connection.execute("update alerts set closed = ? where id = ?", (closed, alert_id))
+
+
+def put_history(
+    connection: sqlite3.Connection,
+    *,
+    rule_key: str,
+    entity_key: str,
+    verdict: str,
+    when_ms: int,
+    human_actor: str = "",
+) -> None:
+    """Add one verdict to the summary of rule and entity: a human's if `human_actor` is set."""
+    path = f'$."{verdict}"'
+    empty = "{}"
+    connection.execute(
+        "insert or ignore into history values (?, ?, 0, ?, ?, ?, ?, '', 0, '')",
+        (rule_key, entity_key, when_ms, when_ms, empty, empty),
+    )
+    if human_actor:
+        connection.execute(
+            "update history set human = json_set(human, ?, coalesce(json_extract(human, ?), 0) + 1),"
+            " last_human = ?, last_human_ms = ?, last_human_actor = ? where rule_key = ? and entity_key = ?",
+            (path, path, verdict, when_ms, human_actor, rule_key, entity_key),
+        )
+    else:
+        connection.execute(
+            "update history set seen = seen + 1, last_ms = max(last_ms, ?),"
+            " verdicts = json_set(verdicts, ?, coalesce(json_extract(verdicts, ?), 0) + 1)"
+            " where rule_key = ? and entity_key = ?",
+            (when_ms, path, path, rule_key, entity_key),
+        )
+
+
+def put_call(
+    connection: sqlite3.Connection,
+    *,
+    call_id: str,
+    alert_id: int,
+    started_ms: int,
+    model: str,
+    usd: float,
+    entry: bytes,
+) -> None:
+    """Write a ledger entry: once before the call is sent (estimate), again when it has ended (actual)."""
+    connection.execute(
+        "insert or replace into calls (id, alert_id, started_ms, model, usd, entry)"
+        " values (?, ?, ?, ?, ?, ?)",
+        (call_id, alert_id, started_ms, model, usd, entry),
+    )
+
+
+def delivered(connection: sqlite3.Connection, ids: Sequence[int]) -> None:
+    """Forget deliveries that their sink has confirmed."""
+    connection.executemany("delete from outbox where id = ?", [(one,) for one in ids])

@@ -1,0 +1,121 @@
+"""What goes into the journal and what comes out of it: plain records, packed with msgpack where nested."""
+
+from typing import Literal
+
+import msgspec
+
+from backend.alerts.model import DeadLetter, Head, ParsedAlert, ParsedEvent
+from backend.analysis.model import Analysis, TranscriptEvent
+from backend.enrichment.base import Evidence
+
+DecisionKind = Literal["claim", "decide", "note", "investigate"]
+
+QUEUED, DONE = 0, 1
+"""`alerts.state`: a verdict is still owed, or given."""
+OPEN, CLAIMED, CLOSED = 0, 1, 2
+"""`alerts.closed`: what the human has done with it."""
+
+
+class Routed(msgspec.Struct, frozen=True, gc=False):
+    """A parsed alert with its lane and deadline."""
+
+    parsed: ParsedAlert
+    lane: int
+    """Index into `backend.lanes.LANES`."""
+    deadline_ms: int
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One record of a batch with all that came out of it."""
+
+    partition: str
+    offset: int | str
+    next_offset: int | str
+    received_ms: int
+    alerts: tuple[Routed, ...] = ()
+    events: tuple[ParsedEvent, ...] = ()
+    dead: tuple[DeadLetter, ...] = ()
+
+
+class StoredAlert(msgspec.Struct, frozen=True, gc=False):
+    """An alert row as the scheduler and the board need it."""
+
+    id: int
+    head: Head
+    lane: int
+    received_ms: int
+    deadline_ms: int
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What one batch became."""
+
+    alerts: list[StoredAlert]
+    """The new ones, in order; those already known are not among them."""
+    duplicates: int
+    events: int
+    dead: int
+
+
+class Result(msgspec.Struct, frozen=True):
+    """Everything an analysed alert's record is made of beside the alert itself."""
+
+    analysis: Analysis
+    evidence: tuple[Evidence, ...]
+    latency_ms: dict[str, float]
+    missing: tuple[str, ...] = ()
+    lane: str = ""
+    deadline_ms: int = 0
+    verdict_ms: int = 0
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    """One entry of the audit trail."""
+
+    alert_id: int
+    kind: DecisionKind
+    disposition: str
+    actor: str
+    note: str
+    wall_ms: int
+    undone_ms: int | None = None
+
+
+class DeadRow(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter as it is listed."""
+
+    source: str
+    partition: str
+    offset: int | str
+    sub: int
+    received_ms: int
+    reason: str
+    raw: bytes
+
+
+encode_head = msgspec.msgpack.Encoder().encode
+decode_head = msgspec.msgpack.Decoder(Head).decode
+encode_result = msgspec.msgpack.Encoder().encode
+decode_result = msgspec.msgpack.Decoder(Result).decode
+
+
+class _Tagged(msgspec.Struct, frozen=True):
+    """Transcript events carry no tag of their own in memory; on disk their class name stands beside them."""
+
+    kind: str
+    body: msgspec.Raw
+
+
+_EVENT_TYPES: dict[str, type[TranscriptEvent]] = {kind.__name__: kind for kind in TranscriptEvent.__args__}
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode_event(event: TranscriptEvent) -> bytes:
+    """A transcript event as bytes."""
+    return _encoder.encode(_Tagged(type(event).__name__, msgspec.Raw(_encoder.encode(event))))
+
+
+def decode_event(data: bytes) -> TranscriptEvent:
+    """The event that `encode_event` packed."""
+    tagged = msgspec.msgpack.decode(data, type=_Tagged)
+    return msgspec.msgpack.decode(tagged.body, type=_EVENT_TYPES[tagged.kind])

@@ -1,0 +1,339 @@
+"""Configuration: what the file may say, its defaults, and errors that say how to mend it."""
+
+import difflib
+import getpass
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import platformdirs
+
+from backend.lanes import LANE_SLA_S, LANES
+
+MAX_SECRET_BYTES = 64 * 1024
+
+
+class SettingsError(Exception):
+    """The configuration can't be used. The message is one line: what, where, how to mend it."""
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A TOML table in which an unknown key is an error."""
+
+
+class SourceConfig(_Table):
+    """One `[[sources]]` table: where records come from."""
+
+    uri: str
+    """An address as in the contract, without credentials."""
+    format: str | None = None
+    """Fixes the alert format; without it the format is recognised from the content."""
+    mapping: dict[str, str] = msgspec.field(default_factory=dict)
+    """For generic JSON: alert field (title, time, severity, src_ip …) to dotted path in the document."""
+    severity_map: dict[str, str] = msgspec.field(default_factory=dict)
+    """For generic JSON: the product's severity word to an OCSF severity name."""
+    username: str | None = None
+    password_env: str | None = None
+    password_file: str | None = None
+    tls: bool = False
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+
+
+class ModelConfig(_Table):
+    """One `[models.NAME]` table: a model and its limits."""
+
+    provider: Literal["anthropic", "openai", "azure", "bedrock", "ollama", "playbook"]
+    model: str = ""
+    api_key_env: str | None = None
+    api_key_file: str | None = None
+    base_url: str | None = None
+    first_token_timeout_s: float = 10.0
+    idle_timeout_s: float = 15.0
+    """Longest silence of content inside a stream."""
+    total_timeout_s: float = 60.0
+    max_concurrency: int = 4
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    max_tokens: int = 1024
+    """Longest answer, in output tokens."""
+    usd_per_mtok_input: float | None = None
+    """Overrides the price list, dollars per million input tokens."""
+    usd_per_mtok_output: float | None = None
+
+
+class LaneConfig(_Table):
+    """One `[lanes.NAME]` table: deadline, treatment and fallback chain."""
+
+    sla_s: float | None = None
+    """Seconds from receipt to verdict; None keeps the lane's own."""
+    models: list[str] | None = None
+    """Names of `[models]` tables, best first; playbook always follows."""
+    mode: Literal["each", "batch", "aggregate", "pattern"] = "each"
+    max_batch: int | None = None
+    max_wait_s: float | None = None
+    window_s: float | None = None
+    sample: int | None = None
+
+
+class BudgetConfig(_Table):
+    """`[budget]`: dollars that models may cost."""
+
+    usd_per_hour: float | None = None
+    usd_per_day: float | None = None
+    reserve_for_critical: float = 0.3
+    """Share of each budget that only the critical lane may spend."""
+
+
+class HistoryConfig(_Table):
+    """`[enrichment.history]`: how the same rule on the same entity was decided before."""
+
+    enabled: bool = True
+
+
+class AssetsConfig(_Table):
+    """`[enrichment.assets]`: a CSV of hosts (hostname, ip, owner, criticality, role, environment, notes)."""
+
+    path: str | None = None
+
+
+class GeoipConfig(_Table):
+    """`[enrichment.geoip]`: MaxMind-format databases."""
+
+    city: str | None = None
+    country: str | None = None
+    asn: str | None = None
+
+
+class EnrichmentConfig(_Table):
+    """`[enrichment]`: what context alerts are given, all inside one budget."""
+
+    budget_ms: float = 100.0
+    history: HistoryConfig = msgspec.field(default_factory=HistoryConfig)
+    assets: AssetsConfig = msgspec.field(default_factory=AssetsConfig)
+    geoip: GeoipConfig = msgspec.field(default_factory=GeoipConfig)
+
+
+class SinkConfig(_Table):
+    """One `[[sinks]]` table: where verdict records are delivered."""
+
+    uri: str
+
+
+class UiConfig(_Table):
+    """`[ui]`: how the console looks and which keys it takes."""
+
+    theme: Literal["dark", "light", "contrast"] = "dark"
+    keys: dict[str, str] = msgspec.field(default_factory=dict)
+    """Binding id to key, several separated by commas."""
+    mouse: bool = True
+    actor: str = ""
+    """The name decisions are recorded under; the login name unless set."""
+
+
+class Settings(_Table):
+    """Everything in force. `load` builds it from the file, the environment and the command line."""
+
+    sources: list[SourceConfig] = msgspec.field(default_factory=list)
+    models: dict[str, ModelConfig] = msgspec.field(default_factory=dict)
+    lanes: dict[str, LaneConfig] = msgspec.field(default_factory=dict)
+    budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
+    enrichment: EnrichmentConfig = msgspec.field(default_factory=EnrichmentConfig)
+    sinks: list[SinkConfig] = msgspec.field(default_factory=list)
+    ui: UiConfig = msgspec.field(default_factory=UiConfig)
+
+    demo: bool = False
+    """The built-in demo feed is shown: its journal is thrown away at the end. Not a key of the file."""
+    home: str = ""
+    """Folder of the journal. Not a key of the file: `$WATCHFLOOR_HOME`, else the user's data folder."""
+
+    def sla_s(self, lane: str) -> float | None:
+        """The lane's deadline in seconds, or None where it has none."""
+        configured = self.lanes.get(lane)
+        if configured is not None and configured.sla_s is not None:
+            return configured.sla_s
+        return LANE_SLA_S[lane]
+
+    def chain(self, lane: str) -> tuple[str, ...]:
+        """Names of the models that answer for `lane`, best first; playbook follows unnamed."""
+        configured = self.lanes.get(lane)
+        if configured is not None and configured.models is not None:
+            return tuple(configured.models)
+        preferred = {
+            "critical": ("best", "fast", "local"),
+            "high": ("best", "fast", "local"),
+            "medium": ("fast", "local"),
+            "low": ("small", "local", "fast"),
+            "raw": ("small", "local"),
+        }[lane]
+        chosen = tuple(name for name in preferred if name in self.models)
+        return chosen or tuple(self.models)
+
+
+_NOT_IN_FILE = frozenset({"demo", "home"})
+
+
+def load(
+    config: Path | None = None,
+    sources: tuple[str, ...] = (),
+    model: str | None = None,
+    base_url: str | None = None,
+) -> Settings:
+    """Settings from the file that applies, with what the command line says laid over it.
+
+    `sources` replace the file's, `model` (PROVIDER:MODEL) answers for every lane. With neither a file nor
+    a source, the demo feed is shown.
+
+    Raises:
+        SettingsError: the file is missing, unreadable, or says something that can't be.
+    """
+    path = find_config(config)
+    settings = parse(path.read_bytes(), str(path)) if path is not None else Settings()
+    if sources:
+        settings.sources = [SourceConfig(uri=uri) for uri in sources]
+    if not settings.sources:
+        settings.sources = [SourceConfig(uri="demo:")]
+    settings.demo = all(source.uri.startswith("demo:") for source in settings.sources)
+    if model is not None:
+        use_model(settings, model, base_url)
+    settings.home = os.environ.get("WATCHFLOOR_HOME") or platformdirs.user_data_dir("watchfloor")
+    settings.ui.actor = settings.ui.actor or _login()
+    return settings
+
+
+def use_model(settings: Settings, spec: str, base_url: str | None = None) -> None:
+    """Let one model, given as PROVIDER:MODEL, answer for every lane."""
+    provider, _, name = spec.partition(":")
+    known = typing.get_args(typing.get_type_hints(ModelConfig)["provider"])
+    if provider not in known:
+        raise SettingsError(f"--model {spec}: no provider '{provider}'{_nearest(provider, known)}")
+    if provider != "playbook" and not name:
+        raise SettingsError(f"--model {spec}: name the model too, as {provider}:MODEL")
+    kept = next((m for m in settings.models.values() if m.provider == provider), None)
+    key_env = kept.api_key_env if kept is not None else _DEFAULT_KEY_ENV.get(provider)
+    settings.models = {
+        "cli": ModelConfig(provider=provider, model=name, base_url=base_url, api_key_env=key_env)  # type: ignore[arg-type]  # checked against the Literal just above
+    }
+    for lane in LANES:
+        lane_config = settings.lanes.setdefault(lane, LaneConfig())
+        lane_config.models = ["cli"] if provider != "playbook" else []
+
+
+_DEFAULT_KEY_ENV = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
+
+
+def find_config(explicit: Path | None) -> Path | None:
+    """The configuration file that applies, or None; a file that was named must exist."""
+    named = explicit or (
+        Path(os.environ["WATCHFLOOR_CONFIG"]) if os.environ.get("WATCHFLOOR_CONFIG") else None
+    )
+    if named is not None:
+        if not named.is_file():
+            raise SettingsError(f"config {named}: no such file; name one that exists or leave it out")
+        return named
+    candidates = (
+        Path("watchfloor.toml"),
+        Path(platformdirs.user_config_dir("watchfloor")) / "watchfloor.toml",
+    )
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def parse(data: bytes, where: str) -> Settings:
+    """Settings from TOML text; `where` names it in errors."""
+    try:
+        tree = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"config {where}: not valid TOML: {error}") from error
+    for path, key, known in _unknown_keys(tree, Settings, ""):
+        place = f"[{path}] " if path else ""
+        raise SettingsError(f"config {where}: {place}unknown key '{key}'{_nearest(key, known)}")
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"config {where}: {error}") from error
+    _check(settings, where)
+    return settings
+
+
+def secret(env: str | None, file: str | None, what: str) -> str | None:
+    """A secret from its environment variable or file; None where neither is configured.
+
+    Raises:
+        SettingsError: the variable is not set, or the file can't be read.
+    """
+    if env is not None:
+        value = os.environ.get(env)
+        if not value:
+            raise SettingsError(
+                f"{what}: environment variable {env} is not set; export it or use a *_file key"
+            )
+        return value
+    if file is not None:
+        try:
+            with Path(file).expanduser().open("rb") as handle:
+                return handle.read(MAX_SECRET_BYTES).decode("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{what}: secret file {file} can't be read: {error}") from error
+    return None
+
+
+def _check(settings: Settings, where: str) -> None:
+    for lane, config in settings.lanes.items():
+        if lane not in LANES:
+            raise SettingsError(f"config {where}: no lane '{lane}'{_nearest(lane, LANES)}")
+        for name in config.models or ():
+            if name not in settings.models and name != "playbook":
+                raise SettingsError(
+                    f"config {where}: [lanes.{lane}] names model '{name}', but there is no [models.{name}]"
+                    f"{_nearest(name, tuple(settings.models))}"
+                )
+    for name, model in settings.models.items():
+        if model.provider != "playbook" and not model.model:
+            raise SettingsError(f"config {where}: [models.{name}] needs the key 'model'")
+    if not 0 <= settings.budget.reserve_for_critical < 1:
+        raise SettingsError(
+            f"config {where}: [budget] reserve_for_critical must be from 0 up to, not including, 1"
+        )
+
+
+def _unknown_keys(tree: object, kind: object, path: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Every key that the struct `kind` does not have, with its table and the keys that are known there."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        for option in args:
+            yield from _unknown_keys(tree, option, path)
+    elif origin is list and isinstance(tree, list):
+        for item in tree:
+            yield from _unknown_keys(item, args[0], path)
+    elif origin is dict and isinstance(tree, dict):
+        for key, item in tree.items():
+            yield from _unknown_keys(item, args[1], f"{path}.{key}" if path else key)
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(tree, dict):
+        hints = typing.get_type_hints(kind)
+        known = tuple(name for name in hints if not (kind is Settings and name in _NOT_IN_FILE))
+        for key, item in tree.items():
+            if key not in known:
+                yield path, key, known
+            else:
+                yield from _unknown_keys(item, hints[key], f"{path}.{key}" if path else key)
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; known are {', '.join(known)}" if known else ""
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "analyst"
