@@ -8,12 +8,22 @@ from typing import Literal
 
 import msgspec
 
-from backend.alerts.model import Alert, Head
+from backend.alerts.model import SEVERITY_NAMES as SEVERITY_NAMES
+from backend.alerts.model import Alert as Alert
+from backend.alerts.model import Head as Head
 from backend.alerts.text import SafeText
-from backend.analysis.model import Analysis, TranscriptEvent
-from backend.enrichment.base import Evidence
+from backend.analysis.model import Analysis as Analysis
+from backend.analysis.model import AttemptEnded as AttemptEnded
+from backend.analysis.model import AttemptStarted as AttemptStarted
+from backend.analysis.model import Decided as Decided
+from backend.analysis.model import Delta as Delta
+from backend.analysis.model import QuestionAsked as QuestionAsked
+from backend.analysis.model import TranscriptEvent as TranscriptEvent
+from backend.analysis.model import Verdict as Verdict
+from backend.analysis.model import VerdictReady as VerdictReady
+from backend.enrichment.base import Evidence as Evidence
 from backend.lanes import LANES as LANES
-from backend.sources.base import SourceStatus
+from backend.sources.base import SourceStatus as SourceStatus
 
 STAGES = ("ingest", "route", "enrich", "analyse", "act")
 

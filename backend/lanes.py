@@ -1,10 +1,6 @@
 """The lanes: which alerts they take and by when those must have a verdict."""
 
-from typing import Literal
-
-Lane = Literal["critical", "high", "medium", "low", "raw"]
-
-LANES: tuple[Lane, ...] = ("critical", "high", "medium", "low", "raw")
+LANES: tuple[str, ...] = ("critical", "high", "medium", "low", "raw")
 """In strict order: while a lane has work, no later lane's work starts."""
 
 LANE_SLA_S: dict[str, float | None] = {
@@ -18,10 +14,10 @@ LANE_SLA_S: dict[str, float | None] = {
 
 LANE_NUMBER: dict[str, int] = {lane: number for number, lane in enumerate(LANES)}
 
-_BY_SEVERITY: dict[int, Lane] = {6: "critical", 5: "critical", 4: "high", 3: "medium", 2: "low", 1: "low"}
+_BY_SEVERITY: dict[int, str] = {6: "critical", 5: "critical", 4: "high", 3: "medium", 2: "low", 1: "low"}
 
 
-def lane_for(severity_id: int, suppressed: bool = False) -> Lane:
+def lane_for(severity_id: int, suppressed: bool = False) -> str:
     """The lane for an OCSF `severity_id`.
 
     Unknown (0) and anything unheard of go to medium, never low. What its vendor already resolved or archived

@@ -122,6 +122,16 @@ def put_history(
         )
 
 
+def drop_history(connection: sqlite3.Connection, *, rule_key: str, entity_key: str, verdict: str) -> None:
+    """Take back one human decision from the summary of rule and entity; who decided last is then unknown."""
+    path = f'$."{verdict}"'
+    connection.execute(
+        "update history set human = json_set(human, ?, max(coalesce(json_extract(human, ?), 0) - 1, 0)),"
+        " last_human = '', last_human_ms = 0, last_human_actor = '' where rule_key = ? and entity_key = ?",
+        (path, path, rule_key, entity_key),
+    )
+
+
 def put_call(
     connection: sqlite3.Connection,
     *,

@@ -33,6 +33,7 @@ class AlertRow(msgspec.Struct, frozen=True):
     head: Head
     raw: bytes
     result: Result | None
+    source: str = ""
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -59,8 +60,8 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
 
 
 _ALERT_COLUMNS = (
-    "a.id, a.lane, a.state, a.closed, a.received_ms, a.deadline_ms, a.head, a.raw, v.result"
-    " from alerts a left join verdicts v on v.alert_id = a.id"
+    "a.id, a.lane, a.state, a.closed, a.received_ms, a.deadline_ms, a.head, a.raw, v.result, p.source"
+    " from alerts a join partitions p on p.id = a.partition_id left join verdicts v on v.alert_id = a.id"
 )
 
 
@@ -97,13 +98,14 @@ class Reader:
         row = self._connection.execute(f"select {_ALERT_COLUMNS} where a.id = ?", (alert_id,)).fetchone()
         return _alert(row) if row is not None else None
 
-    def raw(self, alert_ids: Sequence[int]) -> dict[int, bytes]:
-        """Raw bytes of several alerts at once."""
+    def raw(self, alert_ids: Sequence[int]) -> dict[int, tuple[bytes, str]]:
+        """Raw bytes and source of several alerts at once."""
         rows = self._connection.execute(
-            "select id, raw from alerts where id in (select value from json_each(?))",
+            "select a.id, a.raw, p.source from alerts a join partitions p on p.id = a.partition_id"
+            " where a.id in (select value from json_each(?))",
             (json.dumps(list(alert_ids)),),
         )
-        return dict(rows.fetchall())
+        return {id_: (raw, source) for id_, raw, source in rows}
 
     def open_alerts(self, limit: int) -> list[AlertRow]:
         """Alerts no human has closed: every critical and high one, and the newest of the others."""
@@ -169,10 +171,12 @@ class Reader:
         )
         return [row[0] for row in rows]
 
-    def owed(self, limit: int = 500) -> list[Owed]:
-        """Deliveries that wait, oldest first."""
+    def owed(self, sinks: Sequence[str], limit: int = 500) -> list[Owed]:
+        """Deliveries that wait for some sinks, oldest first."""
         rows = self._connection.execute(
-            "select id, alert_id, sink, idempotency_key, payload from outbox order by id limit ?", (limit,)
+            "select id, alert_id, sink, idempotency_key, payload from outbox"
+            " where sink in (select value from json_each(?)) order by id limit ?",
+            (json.dumps(list(sinks)), limit),
         )
         return [Owed(*row) for row in rows]
 
@@ -182,6 +186,6 @@ class Reader:
 
 
 def _alert(row: tuple[Any, ...]) -> AlertRow:
-    id_, lane, state, closed, received_ms, deadline_ms, head, raw, result = row
+    id_, lane, state, closed, received_ms, deadline_ms, head, raw, result, source = row
     done = decode_result(result) if result is not None else None
-    return AlertRow(id_, lane, state, closed, received_ms, deadline_ms, decode_head(head), raw, done)
+    return AlertRow(id_, lane, state, closed, received_ms, deadline_ms, decode_head(head), raw, done, source)

@@ -1,0 +1,47 @@
+"""The known formats. A new one is one file and one line here; the order is the order of recognition."""
+
+from backend.alerts.base import Format, JsonFormat, TextFormat
+from backend.alerts.generic_json import GenericJson
+from backend.alerts.generic_keys import GenericMapping
+from backend.alerts.model import FORMAT_NAMES, Alert, Head
+from backend.alerts.ocsf import Ocsf
+from backend.alerts.suricata_eve import SuricataEve
+
+FORMATS: tuple[Format, ...] = (
+    SuricataEve(),
+    Ocsf(),
+    GenericJson(),
+)
+"""In the order of recognition: the first that knows a record takes it, so the generic ones stand last."""
+
+BY_NAME: dict[str, Format] = {known.name: known for known in FORMATS}
+JSON_FORMATS: tuple[JsonFormat, ...] = tuple(known for known in FORMATS if isinstance(known, JsonFormat))
+TEXT_FORMATS: tuple[TextFormat, ...] = tuple(known for known in FORMATS if isinstance(known, TextFormat))
+
+
+def format_named(name: str) -> Format:
+    """The parser of a name that `--format` or `format=` gave.
+
+    Raises:
+        ValueError: there is no such format, or none that can be read yet; the message names those there are.
+    """
+    known = BY_NAME.get(name)
+    if known is None:
+        what = "has no parser" if name in FORMAT_NAMES else "is unknown"
+        raise ValueError(
+            f"format '{name}' {what}; use one of {' '.join(BY_NAME)}, or leave it to be recognised"
+        )
+    return known
+
+
+def build_alert(raw: bytes, head: Head, mapping: GenericMapping | None = None) -> Alert:
+    """The whole alert of a record's bytes and the head that was made of them; raises nothing.
+
+    `mapping` is the source's own, where it has one, and must be the one its `Parser` was given.
+    """
+    known = BY_NAME.get(head.format)
+    if known is None:
+        return Alert(head=head, raw=raw, parse_errors=(f"format '{head.format}' has no parser here",))
+    if mapping is not None and isinstance(known, GenericJson):
+        return GenericJson(mapping).alert(raw, head)
+    return known.alert(raw, head)

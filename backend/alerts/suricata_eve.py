@@ -1,0 +1,289 @@
+"""Suricata EVE: alerts among flow, dns, http and other records, one JSON object each."""
+
+import msgspec
+
+from backend.alerts import severity
+from backend.alerts.base import JsonFormat, Outcome
+from backend.alerts.details import Observables, facts, is_under, pair_attacks, tactics_in, techniques_in
+from backend.alerts.fields import (
+    LONG_CHARS,
+    TITLE_CHARS,
+    Object,
+    dig,
+    endpoint,
+    first,
+    integer,
+    listed,
+    mapping,
+    port,
+    raw_uid,
+    stable_uid,
+    text,
+)
+from backend.alerts.model import Alert, DeadLetter, Endpoint, File, Head, Observable, ParsedEvent, Severity
+from backend.alerts.text import SafeText, safe
+from backend.alerts.times import parse_time
+
+_UNTRUSTED_ELSEWHERE = ("alert.context",)
+# What the sensor itself states. All the rest (http, dns, tls, smtp, payload …) was on the wire.
+_SENSOR_PATHS = (
+    *("alert", "timestamp", "flow_id", "in_iface", "event_type", "vlan", "proto", "icmp_type", "icmp_code"),
+    *(
+        "src_ip",
+        "src_port",
+        "dest_ip",
+        "dest_port",
+        "ip_v",
+        "community_id",
+        "flow",
+        "vars",
+        "metadata",
+        "host",
+    ),
+    *("app_proto", "app_proto_tc", "app_proto_ts", "app_proto_expected", "app_proto_orig", "direction"),
+    *(
+        "tx_id",
+        "tx_guessed",
+        "stream",
+        "pkt_src",
+        "packet_info",
+        "payload_length",
+        "pcap_cnt",
+        "pcap_filename",
+    ),
+)
+# Shown in fields of their own, or unreadable (base64).
+_HIDDEN = (
+    *("timestamp", "event_type", "src_ip", "src_port", "dest_ip", "dest_port", "host", "payload", "packet"),
+    *("alert.signature", "alert.category", "alert.severity", "alert.action"),
+    *("alert.signature_id", "alert.gid", "alert.rev"),
+)
+_PORTLESS_KINDS = frozenset({"stats", "engine"})  # records about Suricata itself: no flow, no address
+
+# `alert.metadata.signature_severity`, as rule writers rate a signature (FORMATS, section 3).
+_SIGNATURE_SEVERITY = {
+    "critical": int(Severity.CRITICAL),
+    "major": int(Severity.HIGH),
+    "minor": int(Severity.LOW),
+    "informational": int(Severity.INFORMATIONAL),
+}
+# The engine's own priority, 1 to 255, where 1 is the highest; 4 and above are one.
+_PRIORITY_SEVERITY = tuple(
+    int(level) for level in (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFORMATIONAL)
+)
+_VENDOR = SafeText("OISF")
+_PRODUCT = SafeText("Suricata")
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    signature_severity: list[str] | str | None = None
+
+
+class _Signature(msgspec.Struct, gc=False):
+    signature: str | None = None
+    signature_id: int | None = None
+    gid: int | None = None
+    rev: int | None = None
+    severity: int | list[object] | str | None = None
+    metadata: _Metadata | None = None
+
+
+class _Eve(msgspec.Struct, gc=False):
+    event_type: str
+    timestamp: str | int | float | None = None
+    flow_id: int | None = None
+    src_ip: str | None = None
+    src_port: int | None = None
+    dest_ip: str | None = None
+    dest_port: int | None = None
+    proto: str | None = None
+    tx_id: int | None = None
+    host: str | None = None
+    alert: _Signature | None = None
+
+
+_decoder = msgspec.json.Decoder(_Eve)
+
+
+class SuricataEve(JsonFormat):
+    """FORMATS, section 4: Suricata EVE."""
+
+    name = "suricata_eve"
+
+    def recognises(self, obj: Object) -> bool:
+        """An `event_type` with a flow or an address; records about Suricata itself have neither."""
+        return "event_type" in obj and (
+            "flow_id" in obj or "src_ip" in obj or first(obj["event_type"]) in _PORTLESS_KINDS
+        )
+
+    def typed(self, raw: bytes, received_ms: int) -> Outcome | None:
+        """See `JsonFormat.typed`."""
+        try:
+            eve = _decoder.decode(raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        if eve.event_type != "alert":
+            if eve.flow_id is None and eve.src_ip is None and eve.event_type not in _PORTLESS_KINDS:
+                return None
+            return ParsedEvent(self.name, safe(eve.event_type, 40))
+        if eve.alert is None or (eve.flow_id is None and eve.src_ip is None) or raw.count(b'"severity"') > 1:
+            return None
+        return _head(eve, eve.alert, raw, received_ms)
+
+    def read(self, obj: Object, raw: bytes, received_ms: int) -> Outcome:
+        """See `JsonFormat.read`."""
+        kind = text(obj.get("event_type"), 40)
+        if not kind:
+            return DeadLetter("suricata_eve record without event_type", raw)
+        if kind != "alert":
+            return ParsedEvent(self.name, kind)
+        if not mapping(obj.get("alert")):
+            return DeadLetter("suricata_eve alert record whose 'alert' is missing or not an object", raw)
+        eve = _tolerant(obj)
+        return _head(eve, eve.alert or _Signature(), raw, received_ms)
+
+    def build(self, obj: Object, raw: bytes, head: Head, notes: tuple[str, ...]) -> Alert:
+        """See `JsonFormat.build`."""
+        rule = mapping(obj.get("alert"))
+        file = mapping(obj.get("fileinfo")) or mapping(obj.get("files"))
+        return Alert(
+            head=head,
+            raw=raw,
+            vendor=_VENDOR,
+            product=_PRODUCT,
+            description=text(rule.get("signature"), LONG_CHARS),
+            category=text(rule.get("category")),
+            src=Endpoint(head.src_ip, head.src_port),
+            dst=Endpoint(head.dst_ip, head.dst_port, _server_name(obj)),
+            device_hostname=head.hostname,
+            file=File(
+                name=text(file.get("filename"), LONG_CHARS),
+                sha256=text(file.get("sha256")),
+                md5=text(file.get("md5")),
+            ),
+            attacks=pair_attacks(
+                techniques_in(dig(rule, "metadata.mitre_technique_id")),
+                tactics_in(dig(rule, "metadata.mitre_tactic_id")),
+            ),
+            observables=_observables(obj, head),
+            facts=facts(obj, _HIDDEN, _is_attackers),
+            action=text(rule.get("action")),
+            parse_errors=notes,
+        )
+
+
+def _tolerant(obj: Object) -> _Eve:
+    """The same fields as the typed decoder gives, from an object whose fields have any type."""
+    rule = mapping(obj.get("alert"))
+    rating = rule.get("severity")
+    return _Eve(
+        event_type="alert",
+        timestamp=text(obj.get("timestamp"), 64),
+        flow_id=integer(obj.get("flow_id")) or None,
+        src_ip=endpoint(obj.get("src_ip"))[0],
+        src_port=port(obj.get("src_port")) or endpoint(obj.get("src_ip"))[1],
+        dest_ip=endpoint(obj.get("dest_ip"))[0],
+        dest_port=port(obj.get("dest_port")) or endpoint(obj.get("dest_ip"))[1],
+        proto=text(obj.get("proto")),
+        tx_id=integer(obj.get("tx_id")) or None,
+        host=text(obj.get("host")),
+        alert=_Signature(
+            signature=text(rule.get("signature"), TITLE_CHARS),
+            signature_id=integer(rule.get("signature_id")) or None,
+            gid=integer(rule.get("gid"), 1),
+            rev=integer(rule.get("rev")) or None,
+            severity=rating if isinstance(rating, int | list | str) else None,
+            metadata=_Metadata(
+                [str(text(word)) for word in listed(dig(rule, "metadata.signature_severity"))]
+            ),
+        ),
+    )
+
+
+def _head(eve: _Eve, rule: _Signature, raw: bytes, received_ms: int) -> Head:
+    time_ms, quality = parse_time(eve.timestamp, received_ms)
+    rule_uid = ""
+    if rule.signature_id is not None:
+        rule_uid = f"{1 if rule.gid is None else rule.gid}:{rule.signature_id}"
+        if rule.rev is not None:
+            rule_uid = f"{rule_uid}:{rule.rev}"
+    title = text(rule.signature, TITLE_CHARS)
+    return Head(
+        uid=_uid(eve, rule, raw),
+        format="suricata_eve",
+        time_ms=time_ms,
+        severity_id=_severity(rule),
+        title=title
+        or safe(f"Suricata rule {rule_uid}" if rule_uid else "Suricata alert without a signature"),
+        time_quality=quality,
+        severity_native=severity.native(rule.severity),
+        rule_uid=safe(rule_uid, 80),
+        rule_name=title,
+        src_ip=text(eve.src_ip),
+        src_port=port(eve.src_port),
+        dst_ip=text(eve.dest_ip),
+        dst_port=port(eve.dest_port),
+        hostname=text(eve.host),
+        product=_PRODUCT,
+    )
+
+
+def _uid(eve: _Eve, rule: _Signature, raw: bytes) -> str:
+    """EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one."""
+    if not eve.timestamp or (eve.flow_id is None and not eve.src_ip):
+        return raw_uid(raw)
+    return stable_uid(
+        f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
+        f"{eve.src_ip or ''}|{eve.src_port or 0}|{eve.dest_ip or ''}|{eve.dest_port or 0}|{eve.tx_id or 0}"
+    )
+
+
+def _severity(rule: _Signature) -> int:
+    """The rule writer's own rating where there is one, else the engine's priority, where 1 is the highest."""
+    if rule.metadata is not None and rule.metadata.signature_severity:
+        rated = severity.highest(rule.metadata.signature_severity, _from_rating)
+        if rated:
+            return rated
+    return severity.highest(rule.severity, _from_priority)
+
+
+def _from_rating(word: object) -> int:
+    return _SIGNATURE_SEVERITY.get(word.strip().lower(), 0) if isinstance(word, str) else 0
+
+
+def _from_priority(value: object) -> int:
+    """1 → High, 2 → Medium, 3 → Low, 4 and above → Informational (Suricata allows 1 to 255); else Unknown."""
+    number = value if type(value) is int else integer(value)
+    return _PRIORITY_SEVERITY[min(number, 4) - 1] if 1 <= number <= 255 else 0
+
+
+def _server_name(obj: Object) -> SafeText:
+    """What the client called the server: from TLS, else from HTTP."""
+    return text(dig(obj, "tls.sni")) or text(dig(obj, "http.hostname"))
+
+
+def _is_attackers(path: str) -> bool:
+    return not is_under(path, _SENSOR_PATHS) or is_under(path, _UNTRUSTED_ELSEWHERE)
+
+
+def _observables(obj: Object, head: Head) -> tuple[Observable, ...]:
+    found = Observables()
+    found.add("IP Address", [head.src_ip, head.dst_ip])
+    http = mapping(obj.get("http"))
+    found.add_host(http.get("hostname"))
+    found.add_host(dig(obj, "tls.sni"))
+    host, url = text(http.get("hostname")), text(http.get("url"), 2048)
+    if url:
+        found.add("URL", url if "://" in url or not host else f"http://{host}{url}", 2300)
+    found.add("User Agent", http.get("http_user_agent"), 512)
+    for query in [*listed(dig(obj, "dns.query")), *listed(dig(obj, "dns.queries")), *listed(obj.get("dns"))]:
+        found.add_host(mapping(query).get("rrname"))
+    for file in [*listed(obj.get("fileinfo")), *listed(obj.get("files"))]:
+        found.add("File Name", mapping(file).get("filename"), 512)
+        for name in ("sha256", "sha1", "md5"):
+            found.add("Hash", mapping(file).get(name))
+    found.add(
+        "Fingerprint", [dig(obj, "tls.ja3.hash"), dig(obj, "tls.ja3s.hash"), dig(obj, "tls.fingerprint")]
+    )
+    found.add("Email Address", [dig(obj, "smtp.mail_from"), dig(obj, "email.from")])
+    return found.all()

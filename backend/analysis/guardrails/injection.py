@@ -1,0 +1,166 @@
+"""Signs that an alert's text is written to instruct the model that reads it: itself a detection.
+
+Rules over words, not a classifier: they find what addresses a model, overrules it, fakes a role or an answer,
+or hides such text. They are read on normalised text, so that separators, escapes, look-alike letters and
+invisible characters do not hide a phrase. What they miss is why nothing a model says triggers anything by
+itself; what they find keeps an alert from being closed by the machine.
+"""
+
+import base64
+import contextlib
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import unquote
+
+import jiter
+
+from backend.alerts.model import Alert
+from backend.alerts.text import safe
+from backend.analysis.guardrails.injection_rules import FORGED, MARKERS, WORDS
+
+SCAN_CHARS = 64 * 1024
+"""How much of an alert's text is looked at."""
+MAX_SIGNALS = 8
+_EXCERPT = 60
+_MAX_BLOBS = 32
+_MAX_DEPTH = 64
+
+_TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
+)
+_STAND_IN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|[\u2400-\u2421]")
+_BLOB = re.compile(r"[A-Za-z0-9+/_-]{24,8192}={0,2}|(?:[0-9a-fA-F]{2}){24,4096}")
+_SEPARATORS = re.compile(r"(?<=[A-Za-z])[_+.\-](?=[A-Za-z])")
+_SPACES = re.compile(r"[ \t\r]+")
+# Cyrillic and Greek letters that look Latin, the usual disguise (Unicode confusables, the plain ones).
+_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁіһαορνικτυ", "aeopcyxijsdihaopvikty"[:21])
+
+
+def injection_signals(alert: Alert) -> tuple[str, ...]:
+    """What in the alert's text looks like instructions to a model: `kind: excerpt`, each kind once.
+
+    Kinds: override, role, address, verdict, secrecy, command, markers, forged, hidden, encoded. Excerpts are
+    safe to show. Empty where nothing was found, as for nearly every ordinary alert.
+    """
+    found: dict[str, str] = {}
+    for text in _texts(alert):
+        for kind, excerpt in scan(text):
+            found.setdefault(kind, excerpt)
+        if len(found) >= MAX_SIGNALS:
+            break
+    return tuple(f"{kind}: {excerpt}" for kind, excerpt in found.items())[:MAX_SIGNALS]
+
+
+def scan(text: str) -> Iterator[tuple[str, str]]:
+    """Signs in one text, as kind and safe excerpt."""
+    tags = _TAGS.search(text)
+    if tags:
+        decoded = "".join(chr(ord(char) - 0xE0000) for char in tags[0])
+        yield "hidden", _excerpt(decoded, 0)
+    for kind, pattern in (("markers", MARKERS), ("forged", FORGED)):
+        match = pattern.search(text)
+        if match:
+            yield kind, _excerpt(text, match.start())
+    plain = normalised(text)
+    yield from _worded(plain)
+    if re.search(r"\S{24}", text):
+        for decoded in _decoded(text):
+            inner = next(_worded(normalised(decoded)), None)
+            if inner is not None:
+                yield "encoded", f"{inner[0]} {inner[1]}"
+                break
+
+
+def _worded(plain: str) -> Iterator[tuple[str, str]]:
+    for kind, pattern in WORDS.items():
+        match = pattern.search(plain)
+        if match:
+            yield kind, _excerpt(plain, match.start())
+
+
+def _excerpt(text: str, start: int) -> str:
+    return safe(text[start : start + _EXCERPT].strip())
+
+
+def normalised(text: str) -> str:
+    """The words a reader would see: unescaped, letters made plain, separators made spaces."""
+    if "%" in text:
+        text = unquote(text)
+    if "&" in text and ";" in text:
+        text = html.unescape(text)
+    if not text.isascii():
+        text = _STAND_IN.sub("", _HIDDEN.sub("", unicodedata.normalize("NFKC", text))).translate(_LOOK_ALIKE)
+    text = text.replace("\\n", "\n").replace("’", "'")  # noqa: RUF001 - the typographic apostrophe is meant
+    return _SPACES.sub(" ", _SEPARATORS.sub(" ", text))
+
+
+def _decoded(text: str) -> Iterator[str]:
+    """Readable text inside base64 (also UTF-16, as PowerShell takes it) and hexadecimal runs."""
+    for match in islice(_BLOB.finditer(text), _MAX_BLOBS):
+        blob = match[0]
+        candidates = []
+        with contextlib.suppress(ValueError):
+            candidates.append(bytes.fromhex(blob))
+        with contextlib.suppress(ValueError):  # binascii's error is one
+            trimmed = blob.rstrip("=").replace("-", "+").replace("_", "/")
+            candidates.append(base64.b64decode(trimmed + "=" * (-len(trimmed) % 4)))
+        for data in candidates:
+            if data.count(0) > len(data) // 3:
+                data = data.replace(b"\0", b"")
+            readable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in data)
+            if readable >= 0.9 * len(data):
+                yield data.decode("utf-8", "replace")
+
+
+def _texts(alert: Alert) -> Iterator[str]:
+    """Every text that whoever caused the event may have written, each once, bounded in all."""
+    room = SCAN_CHARS
+    seen: set[str] = set()
+    for text in (*_raw_texts(alert.raw), *_fields(alert)):
+        if len(text) < 8 or text in seen:
+            continue
+        seen.add(text)
+        yield text[:room]
+        room -= len(text)
+        if room <= 0:
+            return
+
+
+def _fields(alert: Alert) -> Iterator[str]:
+    head = alert.head
+    yield from (head.title, head.rule_name, alert.description, alert.user_name or head.user)
+    yield from (alert.process.cmd_line, alert.process.name, alert.file.path, alert.file.name)
+    yield from (alert.src.hostname, alert.dst.hostname, alert.device_hostname or head.hostname)
+    for observable in alert.observables:
+        yield observable.value
+    for fact in alert.facts:
+        yield fact.value
+
+
+def _raw_texts(raw: bytes) -> Iterator[str]:
+    """The strings of a JSON record (with their escapes undone), else the record as one text."""
+    if raw.lstrip()[:1] in (b"{", b"["):
+        try:
+            yield from _strings(jiter.from_json(raw[: 4 * SCAN_CHARS], partial_mode="on"), 0)
+            return
+        except ValueError:
+            pass
+    yield raw[:SCAN_CHARS].decode("utf-8", "replace")
+
+
+def _strings(value: object, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < _MAX_DEPTH:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if len(key) > 40:
+                    yield key
+                yield from _strings(inner, depth + 1)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from _strings(inner, depth + 1)

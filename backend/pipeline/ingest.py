@@ -1,0 +1,186 @@
+"""The first stage: records in, parsed, routed and journaled; jobs out once they are on disk."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from backend.alerts.model import DeadLetter, Parsed, ParsedAlert, ParsedEvent, Record
+from backend.clock import Clock
+from backend.journal.store import Journal
+from backend.journal.stored import Entry, Routed, Stored
+from backend.lanes import LANES
+from backend.pipeline.job import Job
+from backend.pipeline.route import Router
+from backend.telemetry.rate import Rate
+from backend.telemetry.stages import StageTimes
+
+MAX_WAITING = 20_000
+"""Records that may wait for their commit; beyond it sources wait, and pause what feeds them."""
+
+
+class RecordParser(Protocol):
+    """Turns one record's bytes into what they hold."""
+
+    def parse(self, data: bytes, received_ms: int) -> list[Parsed]:
+        """Everything in one record; never raises for what the bytes are."""
+        ...
+
+
+class Totals(msgspec.Struct):
+    """Counts since start."""
+
+    records: int = 0
+    alerts: int = 0
+    events: int = 0
+    dead: int = 0
+    duplicates: int = 0
+
+
+class Ingest:
+    """The intake of every source. A batch is one journal operation; its order is kept."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        router: Router,
+        stages: StageTimes,
+        clock: Clock,
+        *,
+        deliver: Callable[[list[Job]], None],
+        dead: Callable[[Record, DeadLetter], None] | None = None,
+    ) -> None:
+        """`deliver` is given the new jobs after their commit; `dead` each dead letter as it is found."""
+        self._journal = journal
+        self._router = router
+        self._stages = stages
+        self._clock = clock
+        self._deliver = deliver
+        self._dead = dead
+        self._parsers: dict[str, RecordParser] = {}
+        self._waiting = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self.totals = Totals()
+        self.lane_rates: dict[str, Rate] = {lane: Rate() for lane in LANES}
+        self.last_record_ms = 0
+
+    def register(self, source: str, parser: RecordParser) -> None:
+        """Say how the records of a source are parsed."""
+        self._parsers[source] = parser
+
+    @property
+    def waiting(self) -> int:
+        """Records whose commit is still under way."""
+        return self._waiting
+
+    async def position(self, source: str, partition: str) -> int | str | None:
+        """Where reading of a partition goes on."""
+        return await self._journal.read(lambda reader: reader.position(source, partition))
+
+    async def put(self, records: Sequence[Record]) -> "asyncio.Future[None]":
+        """Take a batch of one source; see `backend.sources.base.Intake`."""
+        if not records:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.set_result(None)
+            return done
+        while self._waiting >= MAX_WAITING:
+            self._room.clear()
+            await self._room.wait()
+        self._waiting += len(records)
+        started = time.perf_counter()
+        parsed = self._parse(records)
+        parse_ms = (time.perf_counter() - started) * 1000 / len(records)
+        entries = self._route(records, parsed)
+        route_ms = (time.perf_counter() - started) * 1000 / len(records) - parse_ms
+        written = await self._journal.store(records[0].source, entries)
+        handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        first_ms = records[0].received_ms
+
+        def committed(future: "asyncio.Future[Stored]") -> None:
+            self._release(len(records))
+            if handed.done():
+                return
+            if future.cancelled() or future.exception() is not None:
+                handed.set_exception(future.exception() or asyncio.CancelledError())
+                handed.exception()
+                return
+            self._measure(future.result(), first_ms, parse_ms, route_ms, len(records))
+            self._hand_on(future.result(), parse_ms, route_ms)
+            handed.set_result(None)
+
+        written.add_done_callback(committed)
+        return handed
+
+    def _parse(self, records: Sequence[Record]) -> list[list[Parsed]]:
+        parser = self._parsers[records[0].source]
+        return [parser.parse(record.data, record.received_ms) for record in records]
+
+    def _route(self, records: Sequence[Record], parsed: list[list[Parsed]]) -> list[Entry]:
+        entries = []
+        for record, items in zip(records, parsed, strict=True):
+            alerts: list[Routed] = []
+            events: list[ParsedEvent] = []
+            letters: list[DeadLetter] = []
+            for item in items:
+                if isinstance(item, ParsedAlert):
+                    alerts.append(self._router.route(item, record.received_ms))
+                elif isinstance(item, ParsedEvent):
+                    events.append(item)
+                else:
+                    letters.append(item)
+                    if self._dead is not None:
+                        self._dead(record, item)
+            entries.append(
+                Entry(
+                    record.partition,
+                    record.offset,
+                    record.next_offset,
+                    record.received_ms,
+                    tuple(alerts),
+                    tuple(events),
+                    tuple(letters),
+                )
+            )
+        return entries
+
+    def _release(self, count: int) -> None:
+        self._waiting -= count
+        if self._waiting < MAX_WAITING:
+            self._room.set()
+
+    def _measure(self, stored: Stored, first_ms: int, parse_ms: float, route_ms: float, count: int) -> None:
+        now = self._clock.mono()
+        wait_ms = max(0.0, self._clock.wall_ms() - first_ms - parse_ms)
+        self._stages.record("ingest", now, parse_ms, wait_ms, times=count)
+        self._stages.record("route", now, route_ms, times=count)
+        totals = self.totals
+        totals.records += count
+        totals.alerts += len(stored.alerts)
+        totals.events += stored.events
+        totals.dead += stored.dead
+        totals.duplicates += stored.duplicates
+        self.last_record_ms = self._clock.wall_ms()
+        if stored.events:
+            self.lane_rates["raw"].add(now, stored.events)
+
+    def _hand_on(self, stored: Stored, parse_ms: float, route_ms: float) -> None:
+        now = self._clock.mono()
+        jobs = [
+            Job(
+                alert_id=alert.id,
+                head=alert.head,
+                lane=LANES[alert.lane],
+                received_ms=alert.received_ms,
+                deadline_ms=alert.deadline_ms,
+                queued_mono=now,
+                ingest_ms=parse_ms,
+                route_ms=route_ms,
+            )
+            for alert in stored.alerts
+        ]
+        for job in jobs:
+            self.lane_rates[job.lane].add(now)
+        self._deliver(jobs)

@@ -1,0 +1,206 @@
+"""Transcripts and details of the alerts that are being looked at, by a model or by a person."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from backend.alerts.model import Alert, Head
+from backend.alerts.text import SafeText, safe, safe_lines
+from backend.analysis.model import (
+    AttemptEnded,
+    AttemptStarted,
+    Decided,
+    Delta,
+    TranscriptEvent,
+    VerdictReady,
+)
+from backend.analysis.transcript import Transcript
+from backend.api import Detail, NoteView, TranscriptSlice
+from backend.enrichment.base import Evidence
+from backend.journal.reader import AlertRow
+from backend.journal.store import Journal
+from backend.journal.stored import Decision
+from backend.pipeline.board import Board
+
+KEPT = 512
+"""Transcripts in memory; older ones are rebuilt from the journal when they are opened again."""
+RAW_SHOWN = 64 * 1024
+"""Bytes of a raw record that are shown; all of them are kept."""
+
+BuildAlert = Callable[[bytes, Head, str], Alert]
+"""(raw bytes, head, source name) to the whole alert."""
+
+_NOTHING = TranscriptSlice((), 0, live=False)
+
+
+class Investigations:
+    """Written on the engine's loop; `transcript` and `detail` may be called from any thread."""
+
+    def __init__(self, journal: Journal, board: Board, build_alert: BuildAlert) -> None:
+        """`build_alert` makes a whole alert of its raw bytes, its head and its source's name."""
+        self._journal = journal
+        self._board = board
+        self._build_alert = build_alert
+        self._transcripts: OrderedDict[int, Transcript] = OrderedDict()
+        self._watched: dict[int, int] = {}
+        self._details: dict[int, Detail] = {}
+        self._evidence: dict[int, tuple[tuple[Evidence, ...], tuple[str, ...]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def detail(self, alert_id: int) -> Detail | None:
+        """The published detail of a watched alert; None while it loads."""
+        return self._details.get(alert_id)
+
+    def slice(self, alert_id: int, cursor: int) -> TranscriptSlice:
+        """What is new in a transcript."""
+        transcript = self._transcripts.get(alert_id)
+        return transcript.since(cursor) if transcript is not None else _NOTHING
+
+    def writing(self, alert_id: int) -> Transcript:
+        """The transcript of an alert, to be appended to."""
+        transcript = self._transcripts.get(alert_id)
+        if transcript is None:
+            transcript = self._transcripts[alert_id] = Transcript()
+            self._forget()
+        self._transcripts.move_to_end(alert_id)
+        return transcript
+
+    def watched(self, alert_id: int) -> bool:
+        """Whether somebody has the alert open."""
+        return alert_id in self._watched
+
+    def watch(self, alert_id: int) -> None:
+        """Keep an alert's detail published from now on."""
+        self._watched[alert_id] = self._watched.get(alert_id, 0) + 1
+        self.changed(alert_id)
+
+    def unwatch(self, alert_id: int) -> None:
+        """One fewer looks at it."""
+        left = self._watched.get(alert_id, 0) - 1
+        if left > 0:
+            self._watched[alert_id] = left
+        else:
+            self._watched.pop(alert_id, None)
+            self._details.pop(alert_id, None)
+
+    def found(self, alert_id: int, evidence: tuple[Evidence, ...], missing: tuple[str, ...]) -> None:
+        """Evidence is known before the verdict is."""
+        self._evidence[alert_id] = (evidence, missing)
+        self.changed(alert_id)
+
+    def settled(self, alert_id: int) -> None:
+        """The verdict is in the journal."""
+        self._evidence.pop(alert_id, None)
+        self.changed(alert_id)
+
+    def changed(self, alert_id: int) -> None:
+        """Something about an alert changed: publish it anew if it is watched."""
+        if alert_id in self._watched:
+            task = asyncio.get_running_loop().create_task(self._publish(alert_id))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, alert_id: int) -> None:
+        row = await self._journal.read(lambda reader: reader.alert(alert_id))
+        if row is None:
+            return
+        decisions = await self._journal.read(lambda reader: reader.decisions([alert_id]))
+        if alert_id not in self._transcripts and row.result is not None:
+            turns = await self._journal.read(lambda reader: reader.turns(alert_id))
+            self._rebuild(alert_id, row, decisions, turns)
+        detail = await asyncio.to_thread(self._detail, row, decisions)
+        if detail is not None and alert_id in self._watched:
+            self._details[alert_id] = detail
+
+    def _detail(self, row: AlertRow, decisions: Sequence[Decision]) -> Detail | None:
+        board_row = self._board.get(row.id)
+        if board_row is None:
+            return None
+        pending, missing = self._evidence.get(row.id, ((), ()))
+        result = row.result
+        return Detail(
+            row=board_row,
+            alert=self._build_alert(row.raw, row.head, row.source),
+            evidence=pending or (result.evidence if result is not None else ()),
+            analysis=result.analysis if result is not None else None,
+            latency_ms=result.latency_ms if result is not None else {},
+            trail=tuple(_note(d) for d in decisions),
+            raw_text=raw_text(row.raw),
+            missing=missing or (result.missing if result is not None else ()),
+        )
+
+    def _rebuild(
+        self,
+        alert_id: int,
+        row: AlertRow,
+        decisions: Sequence[Decision],
+        turns: Sequence[TranscriptEvent],
+    ) -> None:
+        """Tell again from the journal what an earlier process, or an earlier hour, wrote."""
+        result = row.result
+        if result is None or alert_id in self._transcripts:
+            return
+        analysis = result.analysis
+        transcript = self.writing(alert_id)
+        by = (analysis.provider, analysis.model)
+        started_ms = result.verdict_ms - int(analysis.analyse_ms)
+        transcript.append(AttemptStarted(0, *by, started_ms, len(analysis.attempts) + 1))
+        transcript.append(VerdictReady(0, analysis.verdict, *by, analysis.first_token_ms))
+        if analysis.narrative:
+            transcript.append(Delta(0, analysis.narrative))
+        outcome = "truncated" if analysis.partial else "complete"
+        transcript.append(
+            AttemptEnded(
+                0,
+                *by,
+                outcome,
+                SafeText(""),
+                analysis.usage,
+                analysis.cost_usd,
+                analysis.guardrails.ungrounded,
+            )
+        )
+        for event in turns:
+            transcript.append(event)
+        for decision in decisions:
+            transcript.append(Decided(_words(decision), decision.actor, decision.wall_ms))
+        transcript.finish()
+
+    def _forget(self) -> None:
+        for alert_id in list(self._transcripts):
+            if len(self._transcripts) <= KEPT:
+                return
+            if not self._transcripts[alert_id].live and alert_id not in self._watched:
+                del self._transcripts[alert_id]
+
+
+def raw_text(raw: bytes) -> SafeText:
+    """A raw record for reading: indented where it is JSON, safe to show, capped."""
+    shown = raw[:RAW_SHOWN]
+    if shown.lstrip()[:1] in (b"{", b"[") and len(raw) <= RAW_SHOWN:
+        try:
+            shown = msgspec.json.format(raw, indent=2)
+        except msgspec.DecodeError:
+            shown = raw
+    text = safe_lines(shown.decode("utf-8", "replace"))
+    if len(raw) > RAW_SHOWN:
+        text = SafeText(f"{text}\n… {len(raw) - RAW_SHOWN:,} more bytes, kept in the journal")
+    return text
+
+
+def _note(decision: Decision) -> NoteView:
+    return NoteView(decision.wall_ms, decision.actor, _words(decision), safe(decision.note))
+
+
+def _words(decision: Decision) -> SafeText:
+    words = {
+        "claim": "claimed it",
+        "decide": f"closed it as {decision.disposition}",
+        "note": "wrote a note",
+        "investigate": "had it investigated again",
+    }[decision.kind]
+    note = f": {decision.note}" if decision.note else ""
+    undone = " (undone)" if decision.undone_ms is not None else ""
+    return safe(words + note + undone)

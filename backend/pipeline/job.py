@@ -1,0 +1,22 @@
+"""One alert on its way through the stages."""
+
+import msgspec
+
+from backend.alerts.model import Head
+
+
+class Job(msgspec.Struct, gc=False):
+    """What the scheduler orders and the workers carry; its times are this process's own."""
+
+    alert_id: int
+    head: Head
+    lane: str
+    received_ms: int
+    deadline_ms: int
+    """Wall clock by which the lane wants a verdict, 0 where it has no deadline."""
+    queued_mono: float
+    ingest_ms: float = 0.0
+    route_ms: float = 0.0
+    tries: int = 0
+    asked_for: bool = False
+    """A person wants it now: it goes ahead of every lane."""

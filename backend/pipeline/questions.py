@@ -1,0 +1,131 @@
+"""Follow-up questions: an analyst asks on, a model answers into the transcript, both are kept."""
+
+import asyncio
+import functools
+
+import structlog
+
+from backend.alerts.text import SafeText, safe
+from backend.analysis.guardrails.injection import injection_signals
+from backend.analysis.ladder import AnalysisJob, Ladder
+from backend.analysis.model import (
+    AttemptEnded,
+    AttemptStarted,
+    Delta,
+    QuestionAsked,
+    TranscriptEvent,
+)
+from backend.analysis.prompts import Exchange
+from backend.analysis.question import FollowUp
+from backend.api import Reply, Row
+from backend.clock import Clock
+from backend.journal import outcomes
+from backend.journal.reader import AlertRow
+from backend.journal.store import Journal
+from backend.pipeline.board import Board
+from backend.pipeline.investigations import BuildAlert, Investigations
+
+MAX_QUESTION = 2_000
+AT_ONCE = 4
+"""Questions that may be answered at the same time; further ones wait."""
+ANSWER_WITHIN_S = 120.0
+
+log = structlog.get_logger("questions")
+
+
+class Questions:
+    """Runs follow-ups beside the pool of workers, because a person is waiting for each."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        board: Board,
+        investigations: Investigations,
+        ladder: Ladder,
+        build_alert: BuildAlert,
+        clock: Clock,
+        actor: str,
+    ) -> None:
+        """`ladder` answers; `actor` is who asks."""
+        self._journal = journal
+        self._board = board
+        self._investigations = investigations
+        self._ladder = ladder
+        self._build_alert = build_alert
+        self._clock = clock
+        self._actor = actor
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._asking: set[int] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, row: Row, question: str) -> Reply:
+        """Start to answer; the reply only says that it began."""
+        text = safe(question.strip(), MAX_QUESTION)
+        if not text:
+            return Reply(False, "the question is empty")
+        if row.id in self._asking:
+            return Reply(False, "an answer is still being written; ask when it is done")
+        stored = await self._journal.read(lambda reader: reader.alert(row.id))
+        if stored is None:
+            return Reply(False, "the alert is not in the journal any more")
+        self._asking.add(row.id)
+        task = asyncio.get_running_loop().create_task(self._answer(row, stored, text))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _done: self._asking.discard(row.id))
+        return Reply(True, "asked", (row.id,))
+
+    async def _answer(self, row: Row, stored: AlertRow, question: SafeText) -> None:
+        transcript = self._investigations.writing(row.id)
+        turns = await self._journal.read(lambda reader: reader.turns(row.id))
+        turn = 1 + sum(isinstance(event, QuestionAsked) for event in turns)
+        asked = QuestionAsked(turn, question, self._actor, self._clock.wall_ms())
+        transcript.append(asked)
+        alert = self._build_alert(stored.raw, stored.head, stored.source)
+        result = stored.result
+        job = AnalysisJob(
+            alert=alert,
+            evidence=result.evidence if result is not None else (),
+            signals=injection_signals(alert),
+            lane=row.lane,
+            deadline_mono=self._clock.mono() + ANSWER_WITHIN_S,
+            turn=turn,
+            alert_id=row.id,
+            analysis=result.analysis if result is not None else None,
+        )
+        try:
+            async with self._room:
+                started = self._clock.wall_ms()
+                answer = await self._ladder.ask(job, exchanges(turns), question, transcript.append)
+        except Exception as error:  # shown where the person waits for the answer
+            log.error("question failed", alert_id=row.id, exc_info=error)
+            failed = safe(f"{type(error).__name__}: {error}", 200)
+            transcript.append(AttemptEnded(turn, "watchfloor", "engine", "error", failed))
+            return
+        finally:
+            transcript.finish()
+        kept = _kept(asked, answer, turn, started)
+        await (
+            await self._journal.write(functools.partial(outcomes.put_events, alert_id=row.id, events=kept))
+        )
+        current = self._board.get(row.id)
+        if current is not None:
+            self._board.update(row.id, cost_usd=current.cost_usd + answer.cost_usd)
+
+
+def exchanges(turns: list[TranscriptEvent]) -> tuple[Exchange, ...]:
+    """Earlier questions of an alert with their answers, oldest first."""
+    asked = {event.turn: event.text for event in turns if isinstance(event, QuestionAsked)}
+    answers: dict[int, str] = {}
+    for event in turns:
+        if isinstance(event, Delta):
+            answers[event.turn] = answers.get(event.turn, "") + event.text
+    return tuple(Exchange(text, SafeText(answers[turn])) for turn, text in asked.items() if turn in answers)
+
+
+def _kept(asked: QuestionAsked, answer: FollowUp, turn: int, started_ms: int) -> list[TranscriptEvent]:
+    by = (answer.provider, answer.model)
+    outcome = "truncated" if answer.partial else "complete"
+    end = AttemptEnded(turn, *by, outcome, SafeText(""), answer.usage, answer.cost_usd, answer.ungrounded)
+    return [asked, AttemptStarted(turn, *by, started_ms), Delta(turn, answer.text), end]

@@ -1,0 +1,74 @@
+"""How many calls a model gets at once: the most urgent lane first, one slot kept for critical."""
+
+import asyncio
+import heapq
+import itertools
+
+from backend.lanes import LANE_NUMBER
+
+
+class ModelSlots:
+    """One model's slots. Where it has several, one is only ever given to the critical lane."""
+
+    def __init__(self, size: int) -> None:
+        """`size` calls at once."""
+        self.size = size
+        self.busy = 0
+        self._order = itertools.count()
+        self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def lane(self, name: str) -> "LaneSlots":
+        """The slots as a lane sees them."""
+        return LaneSlots(self, LANE_NUMBER[name])
+
+    async def acquire(self, priority: int) -> bool:
+        """Wait for a slot; a lower `priority` comes first."""
+        if self._free(priority) and not self._waiters:
+            self.busy += 1
+            return True
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (priority, next(self._order), waiter)
+        heapq.heappush(self._waiters, entry)
+        self._hand_out()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            if entry in self._waiters:
+                self._waiters.remove(entry)
+                heapq.heapify(self._waiters)
+            elif waiter.done() and not waiter.cancelled():
+                self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.busy -= 1
+        self._hand_out()
+
+    def _free(self, priority: int) -> bool:
+        return self.busy < (self.size if priority == 0 or self.size == 1 else self.size - 1)
+
+    def _hand_out(self) -> None:
+        while self._waiters and self._free(self._waiters[0][0]):
+            waiter = heapq.heappop(self._waiters)[2]
+            if not waiter.done():
+                self.busy += 1
+                waiter.set_result(None)
+
+
+class LaneSlots:
+    """One lane's door to a model's slots."""
+
+    def __init__(self, slots: ModelSlots, priority: int) -> None:
+        """Ask `slots` with the lane's priority."""
+        self._slots = slots
+        self._priority = priority
+
+    async def acquire(self) -> bool:
+        """Wait for a slot."""
+        return await self._slots.acquire(self._priority)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._slots.release()

@@ -1,0 +1,53 @@
+"""Rows of the board as jobs come, verdicts fall, and stages fail for good."""
+
+import msgspec
+
+from backend.alerts.text import SafeText, safe
+from backend.analysis.model import Analysis, Attempt, Verdict
+from backend.api import Row
+from backend.journal.stored import Result
+from backend.pipeline.job import Job
+from backend.pipeline.work import Work
+
+
+def new_row(job: Job) -> Row:
+    """An alert that has just come in."""
+    return Row(job.alert_id, job.head, job.lane, "queued", job.received_ms, job.deadline_ms)
+
+
+def analysed_row(row: Row, result: Result) -> Row:
+    """A row with its verdict; what a human has decided meanwhile stands."""
+    analysis = result.analysis
+    human = row.state in ("claimed", "closed")
+    changed: Row = msgspec.structs.replace(
+        row,
+        state=row.state if human else "triaged",
+        verdict=row.verdict if row.state == "closed" else analysis.verdict.verdict,
+        confidence=analysis.verdict.confidence,
+        verdict_ms=result.verdict_ms,
+        analysed_by=f"{analysis.provider}:{analysis.model}",
+        degraded=analysis.degraded,
+        partial=analysis.partial,
+        injection=analysis.guardrails.injection_suspected,
+        cost_usd=row.cost_usd + analysis.cost_usd,
+        sla_met=result.verdict_ms <= row.deadline_ms if row.deadline_ms else None,
+        summary=analysis.verdict.summary,
+    )
+    return changed
+
+
+async def last_resort(work: Work, job: Job, error: BaseException) -> None:
+    """A stage failed on this alert again and again: say so honestly, and leave it to a human."""
+    words = safe(f"{type(error).__name__}: {error}", 200)
+    analysis = Analysis(
+        verdict=Verdict(
+            "Insufficient Data", 0.0, SafeText("The pipeline failed on this alert; it needs a human.")
+        ),
+        narrative=safe(f"A stage failed repeatedly: {words}. The alert and its raw record are kept."),
+        kind="playbook",
+        provider="playbook",
+        model="built-in",
+        attempts=(Attempt("pipeline", words),),
+        degraded=True,
+    )
+    await work.settle(job, analysis)

@@ -1,0 +1,258 @@
+"""What a worker does with one alert: enrich, analyse, act; each stage timed, waiting apart from work."""
+
+import asyncio
+import hashlib
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+import structlog
+
+from backend.actions.base import Sink
+from backend.alerts.model import Alert
+from backend.alerts.text import SafeText, safe
+from backend.analysis.guardrails.injection import injection_signals
+from backend.analysis.ladder import AnalysisJob, Ladder
+from backend.analysis.model import Analysis
+from backend.clock import Clock
+from backend.enrichment.base import Enricher, Evidence, Finding
+from backend.enrichment.budget import Answer, Gathered, Tally, gather
+from backend.enrichment.history import HistoryEnricher, keys
+from backend.journal import outcomes
+from backend.journal.store import Journal
+from backend.journal.stored import Result
+from backend.pipeline.board import Board
+from backend.pipeline.investigations import BuildAlert, Investigations
+from backend.pipeline.job import Job
+from backend.pipeline.record import encode_record, verdict_record
+from backend.telemetry.stages import StageTimes
+
+log = structlog.get_logger("pipeline")
+
+
+class Analysed(msgspec.Struct, frozen=True):
+    """One alert with its verdict, as front ends that list verdicts are told."""
+
+    job: Job
+    alert: Alert
+    result: Result
+
+
+class Work:
+    """Takes one job through the last three stages. Holds no queue and starts no task that outlives a job."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        board: Board,
+        stages: StageTimes,
+        investigations: Investigations,
+        ladder: Callable[[Job], Ladder],
+        enrichers: Sequence[Enricher],
+        sinks: Sequence[Sink],
+        build_alert: BuildAlert,
+        clock: Clock,
+        budget_s: float,
+        analysed: Callable[[Analysed], None],
+        failed: Callable[[Job, BaseException], None],
+    ) -> None:
+        """`ladder` picks who answers; `analysed` is told of durable verdicts, `failed` of any not stored."""
+        self._journal = journal
+        self._board = board
+        self._stages = stages
+        self._investigations = investigations
+        self._ladder = ladder
+        self._enrichers = enrichers
+        self._history = next((e for e in enrichers if isinstance(e, HistoryEnricher)), None)
+        self._sinks = sinks
+        self._build_alert = build_alert
+        self._clock = clock
+        self._budget_s = budget_s
+        self._analysed = analysed
+        self._failed = failed
+        self._tally = Tally()
+
+    async def run(self, job: Job) -> None:
+        """Give the alert its verdict. Raises whatever a stage raised that it did not expect."""
+        began = self._clock.mono()
+        queue_ms = (began - job.queued_mono) * 1000
+        self._board.update(job.alert_id, state="enriching")
+        alert = await self._alert(job)
+        evidence, gathered, enrich_ms = await self._enrich(job, alert, queue_ms)
+        self._board.update(job.alert_id, state="analysing")
+        analysis, analyse_ms = await self._analyse(job, alert, evidence)
+        evidence, missing = _joined(evidence, gathered)
+        await self._act(
+            job,
+            alert,
+            Result(
+                analysis=analysis,
+                evidence=evidence,
+                missing=missing,
+                lane=job.lane,
+                deadline_ms=job.deadline_ms,
+                verdict_ms=self._clock.wall_ms(),
+                latency_ms={
+                    "ingest": job.ingest_ms,
+                    "route": job.route_ms,
+                    "queue": queue_ms,
+                    "enrich": enrich_ms,
+                    "first_token": analysis.first_token_ms,
+                    "analyse": analyse_ms,
+                },
+            ),
+        )
+
+    async def _alert(self, job: Job) -> Alert:
+        raw, source = (await self._journal.read(lambda reader: reader.raw([job.alert_id])))[job.alert_id]
+        return self._build_alert(raw, job.head, source)
+
+    async def settle(self, job: Job, analysis: Analysis) -> None:
+        """Store an analysis that no stage of this pipeline made, with nothing but the alert as evidence."""
+        alert = await self._alert(job)
+        latency = {"ingest": job.ingest_ms, "route": job.route_ms}
+        await self._act(
+            job,
+            alert,
+            Result(
+                analysis=analysis,
+                evidence=number(alert, ()),
+                latency_ms=latency,
+                lane=job.lane,
+                deadline_ms=job.deadline_ms,
+                verdict_ms=self._clock.wall_ms(),
+            ),
+        )
+
+    async def _enrich(
+        self, job: Job, alert: Alert, queue_ms: float
+    ) -> tuple[tuple[Evidence, ...], Gathered, float]:
+        started = time.perf_counter()
+        gathered = await gather(
+            self._enrichers, alert, clock=self._clock, budget_s=self._budget_s, tally=self._tally
+        )
+        enrich_ms = (time.perf_counter() - started) * 1000
+        self._stages.record("enrich", self._clock.mono(), enrich_ms, queue_ms)
+        evidence = number(alert, gathered.all())
+        self._investigations.found(job.alert_id, evidence, gathered.missing)
+        return evidence, gathered, enrich_ms
+
+    async def _analyse(
+        self, job: Job, alert: Alert, evidence: tuple[Evidence, ...]
+    ) -> tuple[Analysis, float]:
+        transcript = self._investigations.writing(job.alert_id)
+        started = self._clock.mono()
+        left_s = (job.deadline_ms - self._clock.wall_ms()) / 1000 if job.deadline_ms else None
+        try:
+            analysis = await self._ladder(job).run(
+                AnalysisJob(
+                    alert_id=job.alert_id,
+                    alert=alert,
+                    evidence=evidence,
+                    signals=injection_signals(alert),
+                    lane=job.lane,
+                    deadline_mono=started + left_s if left_s is not None else None,
+                ),
+                transcript.append,
+            )
+        finally:
+            transcript.finish()
+        analyse_ms = (self._clock.mono() - started) * 1000
+        self._stages.record("analyse", self._clock.mono(), analyse_ms)
+        return analysis, analyse_ms
+
+    async def _act(self, job: Job, alert: Alert, result: Result) -> None:
+        started = time.perf_counter()
+        result.latency_ms["act"] = 0.0
+        result.latency_ms["total"] = float(max(0, self._clock.wall_ms() - job.received_ms))
+        deliveries = self._deliveries(job, alert, result)
+        rule_key, entity_key = keys(job.head)
+        verdict = result.analysis.verdict.verdict
+
+        def store(connection: sqlite3.Connection) -> None:
+            outcomes.put_result(connection, job.alert_id, result, deliveries)
+            if rule_key and entity_key:
+                outcomes.put_history(
+                    connection,
+                    rule_key=rule_key,
+                    entity_key=entity_key,
+                    verdict=verdict,
+                    when_ms=result.verdict_ms,
+                )
+
+        work_ms = (time.perf_counter() - started) * 1000
+        result.latency_ms["act"] = work_ms
+        if self._history is not None:
+            self._history.record_verdict(job.head, verdict, False, result.verdict_ms)
+        written = await self._journal.write(store)
+        queued = self._clock.mono()
+
+        def durable(future: "asyncio.Future[None]") -> None:
+            error = None if future.cancelled() else future.exception()
+            if future.cancelled() or error is not None:
+                self._failed(job, error or asyncio.CancelledError())
+                return
+            now = self._clock.mono()
+            self._stages.record("act", now, work_ms, (now - queued) * 1000)
+            self._analysed(Analysed(job, alert, result))
+
+        written.add_done_callback(durable)
+
+    def _deliveries(self, job: Job, alert: Alert, result: Result) -> list[outcomes.Delivery]:
+        if not self._sinks:
+            return []
+        record = verdict_record(alert, result, job.received_ms)
+        content = f"{job.head.uid}:{result.verdict_ms}"
+        key = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        record["idempotency_key"] = key
+        payload = encode_record(record)
+        return [outcomes.Delivery(sink.name, f"{key}:{sink.name}", payload) for sink in self._sinks]
+
+
+def number(alert: Alert, findings: Sequence[Finding]) -> tuple[Evidence, ...]:
+    """Findings as numbered evidence; E1 is always the alert itself."""
+    everything = (Finding("alert", _in_a_line(alert)), *findings)
+    return tuple(Evidence(f"E{n}", finding) for n, finding in enumerate(everything, start=1))
+
+
+def _joined(
+    evidence: tuple[Evidence, ...], gathered: Gathered
+) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
+    """The evidence with what came late, and who still had not answered."""
+    missing = list(gathered.missing)
+    late: list[Finding] = []
+    for task in gathered.late:
+        if task.done() and not task.cancelled():
+            answer: Answer = task.result()
+            if not answer.error:
+                late.extend(answer.findings)
+                missing.remove(answer.name)
+    extra = tuple(Evidence(f"E{len(evidence) + n}", finding) for n, finding in enumerate(late, start=1))
+    return evidence + extra, tuple(missing)
+
+
+def _in_a_line(alert: Alert) -> SafeText:
+    head = alert.head
+    parts = [head.title or head.rule_name or "alert without a title"]
+    ends = [_end(head.src_ip, head.src_port), _end(head.dst_ip, head.dst_port)]
+    if any(ends):
+        parts.append(" → ".join(end or "?" for end in ends))
+    for name, value in (
+        ("host", head.hostname),
+        ("user", head.user),
+        ("process", alert.process.cmd_line or alert.process.name),
+        ("file", alert.file.path or alert.file.name),
+        ("product", head.product),
+        ("action taken", alert.action),
+    ):
+        if value:
+            parts.append(f"{name} {value}")
+    return safe("; ".join(parts), 600)
+
+
+def _end(ip: str, port: int) -> str:
+    if not ip:
+        return ""
+    return f"{ip}:{port}" if port else ip

@@ -1,0 +1,374 @@
+"""A running pipeline: every part wired to the next, on one loop. The engine owns one and guards its door."""
+
+import asyncio
+import functools
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from backend.actions.base import Sink, SinkError
+from backend.actions.registry import open_sink
+from backend.alerts.model import Alert, DeadLetter, Head, Record
+from backend.alerts.registry import build_alert
+from backend.alerts.text import safe
+from backend.analysis.ledger import LedgerEntry
+from backend.api import Command, Reply, Snapshot
+from backend.assembly import Feed, build_enrichers, open_feeds
+from backend.clock import Clock
+from backend.enrichment.base import Enricher, EnrichmentError
+from backend.enrichment.history import HistoryEnricher
+from backend.journal import JournalError, outcomes
+from backend.journal.store import Journal
+from backend.lanes import LANES
+from backend.pipeline.board import Board
+from backend.pipeline.commands import Commands
+from backend.pipeline.ingest import Ingest
+from backend.pipeline.investigations import Investigations
+from backend.pipeline.job import Job
+from backend.pipeline.models import Models
+from backend.pipeline.outbox import Outbox
+from backend.pipeline.pool import Pool
+from backend.pipeline.questions import Questions
+from backend.pipeline.restore import open_rows, unfinished
+from backend.pipeline.route import Router
+from backend.pipeline.scheduler import Scheduler
+from backend.pipeline.verdicts import analysed_row, last_resort, new_row
+from backend.pipeline.work import Analysed, Work
+from backend.settings import Settings, SettingsError
+from backend.snapshots import LaneScore, SnapshotBuilder
+from backend.sources.base import SourceError, SourceStatus
+from backend.telemetry.histogram import Window
+from backend.telemetry.stages import StageTimes
+
+RESTART_S = 1.0
+RESTART_MAX_S = 60.0
+DAY_MS = 86_400_000
+
+log = structlog.get_logger("engine")
+
+
+class DeadNote(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter as a command line reports it."""
+
+    source: str
+    partition: str
+    offset: int | str
+    sub: int
+    reason: str
+    raw: bytes
+
+
+class Runtime:
+    """Wires settings, journal, sources, stages and models together."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        home: Path,
+        *,
+        paced: bool,
+        on_analysed: Callable[[Analysed], None] | None,
+        on_dead: Callable[[DeadNote], None] | None,
+    ) -> None:
+        """Check everything that can be checked without connecting.
+
+        Raises:
+            SettingsError: something in the settings can't be used.
+        """
+        self._settings = settings
+        self._clock = clock
+        self._home = home
+        self._on_analysed = on_analysed
+        self._on_dead = on_dead
+        self._feeds: list[Feed] = open_feeds(settings, clock)
+        self._parsers = {feed.source.name: feed.parser for feed in self._feeds}
+        self._sinks: list[Sink] = _sinks(settings)
+        self._models = Models(settings, clock, self._book, paced=paced)
+        self._journal = Journal(home / "journal.db")
+        self._enrichers: Sequence[Enricher] = ()
+        self._stages = StageTimes()
+        self._board = Board()
+        self._scores = {lane: LaneScore() for lane in LANES}
+        self._scheduler = Scheduler(functools.partial(unfinished, self._journal, clock))
+        self._ingest = Ingest(
+            self._journal, Router(settings), self._stages, clock, deliver=self._deliver, dead=self._dead
+        )
+        self.investigations = Investigations(self._journal, self._board, self._build_alert)
+        self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
+        self.loop_lag = Window()
+        self._source_trouble: dict[str, str] = {}
+        self._ended_sources: set[str] = set()
+        self._start_trouble: list[str] = []
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._commands: Commands | None = None
+        self._pool: Pool | None = None
+        self._builder = SnapshotBuilder(
+            clock=clock,
+            board=self._board,
+            scheduler=self._scheduler,
+            ingest=self._ingest,
+            stages=self._stages,
+            scores=self._scores,
+            demo=settings.demo,
+            sources=self._source_states,
+            cost=self._models.cost,
+            models=self._models.views,
+            trouble=self._trouble,
+            loop_lag=self.loop_lag,
+        )
+
+    async def open(self) -> None:
+        """Open the journal, take up what is unfinished, load the enrichers and models.
+
+        Raises:
+            JournalError: the journal can't be used.
+        """
+        await asyncio.to_thread(self._journal.open)
+        if self._settings.demo:
+            await asyncio.to_thread(_demo_assets, self._settings, self._home)
+        self._enrichers = build_enrichers(self._settings, self._journal, self._clock)
+        for enricher in self._enrichers:
+            try:
+                await enricher.start()
+            except EnrichmentError as error:
+                self._start_trouble.append(str(error))
+        self._models.ledger.restore(
+            await self._journal.read(
+                lambda reader: [
+                    msgspec.msgpack.decode(entry, type=LedgerEntry)
+                    for entry in reader.calls(self._clock.wall_ms() - DAY_MS)
+                ]
+            )
+        )
+        await self._models.open()
+        await self._restore()
+        self._wire()
+
+    async def _restore(self) -> None:
+        for row in await open_rows(self._journal):
+            self._board.put(row)
+        for lane, count in (await self._journal.read(lambda reader: reader.count_queued())).items():
+            self._scheduler.resume(LANES[lane], count)
+
+    def _wire(self) -> None:
+        history = next((e for e in self._enrichers if isinstance(e, HistoryEnricher)), None)
+        actor = self._settings.ui.actor or "analyst"
+        work = Work(
+            journal=self._journal,
+            board=self._board,
+            stages=self._stages,
+            investigations=self.investigations,
+            ladder=lambda job: self._models.ladder(
+                job.lane, watched=job.asked_for or self.investigations.watched(job.alert_id)
+            ),
+            enrichers=self._enrichers,
+            sinks=self._sinks,
+            build_alert=self._build_alert,
+            clock=self._clock,
+            budget_s=self._settings.enrichment.budget_ms / 1000,
+            analysed=self._analysed,
+            failed=self._not_stored,
+        )
+        self._pool = Pool(
+            self._scheduler,
+            work.run,
+            functools.partial(last_resort, work),
+            self._clock,
+            size=self._models.workers,
+        )
+        questions = Questions(
+            journal=self._journal,
+            board=self._board,
+            investigations=self.investigations,
+            ladder=self._models.ladder("critical", watched=True),
+            build_alert=self._build_alert,
+            clock=self._clock,
+            actor=actor,
+        )
+        self._commands = Commands(
+            journal=self._journal,
+            board=self._board,
+            scheduler=self._scheduler,
+            investigations=self.investigations,
+            history=history,
+            ask=questions.ask,
+            clock=self._clock,
+            actor=actor,
+        )
+        for feed in self._feeds:
+            self._ingest.register(feed.source.name, feed.parser)
+
+    async def run(self) -> None:
+        """Read, analyse and deliver until cancelled."""
+        assert self._pool is not None  # noqa: S101  # `open` has made it
+        async with asyncio.TaskGroup() as group:
+            for feed in self._feeds:
+                group.create_task(self._read(feed), name=f"source-{feed.source.name}")
+            group.create_task(self._pool.run(), name="pool")
+            group.create_task(self._outbox.run(), name="outbox")
+
+    async def close(self) -> None:
+        """Close models, enrichers, sinks and, last, the journal."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._models.close()
+        for enricher in self._enrichers:
+            await enricher.close()
+        for sink in self._sinks:
+            await sink.close()
+        await asyncio.to_thread(self._journal.close)
+
+    async def command(self, command: Command) -> Reply:
+        """Carry out what a front end asks."""
+        if self._commands is None:
+            return Reply(False, "the engine is still starting")
+        try:
+            return await self._commands.run(command)
+        except JournalError as error:
+            return Reply(False, str(error))
+
+    def snapshot(self) -> Snapshot:
+        """The state now."""
+        return self._builder.build()
+
+    @property
+    def idle(self) -> bool:
+        """Sources are at their end or caught up; nothing waits, runs, or is owed."""
+        sources = all(
+            feed.source.name in self._ended_sources or feed.source.status().caught_up for feed in self._feeds
+        )
+        return sources and not self._ingest.waiting and self._scheduler.idle and self._outbox.empty
+
+    @property
+    def source_failures(self) -> tuple[str, ...]:
+        """Sources that can't work as configured."""
+        return tuple(self._source_trouble.values())
+
+    async def _read(self, feed: Feed) -> None:
+        """Run one source for as long as it lives; what it did not expect restarts it, ever more patiently."""
+        name, pause = feed.source.name, RESTART_S
+        while True:
+            try:
+                await feed.source.run(self._ingest)
+            except SourceError as error:
+                self._source_trouble[name] = str(error)
+                break
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                log.exception("source failed", source=name)
+                self._source_trouble[name] = (
+                    f"source {name} failed ({type(error).__name__}); it is started again"
+                )
+                await self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
+                pause = min(pause * 2, RESTART_MAX_S)
+            else:
+                self._source_trouble.pop(name, None)
+                break
+        self._ended_sources.add(name)
+
+    def _source_states(self) -> list[SourceStatus]:
+        states = []
+        for feed in self._feeds:
+            status = feed.source.status()
+            trouble = self._source_trouble.get(feed.source.name)
+            if trouble is not None:
+                status = msgspec.structs.replace(status, state="failed", detail=str(safe(trouble, 300)))
+            states.append(status)
+        return states
+
+    def _trouble(self) -> list[str]:
+        lines = [self._journal.stalled, *self._source_trouble.values(), *self._models.trouble()]
+        lines.extend(self._outbox.trouble.values())
+        lines.extend(self._start_trouble)
+        lines.extend(getattr(enricher, "problem", "") for enricher in self._enrichers)
+        lines.append(self._pool.trouble if self._pool is not None else "")
+        for lane, config in self._settings.lanes.items():
+            if config.mode != "each":
+                lines.append(
+                    f"lane {lane}: mode '{config.mode}' is not available yet; alerts are analysed one by one"
+                )
+        return [str(safe(line, 300)) for line in lines if line]
+
+    def _build_alert(self, raw: bytes, head: Head, source: str) -> Alert:
+        """A whole alert; where its source is configured with a mapping, read through that."""
+        parser = self._parsers.get(source)
+        return parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
+
+    def _deliver(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            self._board.put(new_row(job))
+            self._scheduler.offer(job)
+
+    def _dead(self, record: Record, letter: DeadLetter) -> None:
+        if self._on_dead is not None:
+            self._on_dead(
+                DeadNote(
+                    record.source, record.partition, record.offset, letter.sub, letter.reason, letter.raw
+                )
+            )
+
+    def _analysed(self, analysed: Analysed) -> None:
+        job = analysed.job
+        score = self._scores[job.lane]
+        score.done += 1
+        row = analysed_row(self._board.get(job.alert_id) or new_row(job), analysed.result)
+        score.breached += row.sla_met is False
+        self._board.put(row)
+        self._scheduler.done(job)
+        self.investigations.settled(job.alert_id)
+        self._outbox.kick()
+        if self._on_analysed is not None:
+            self._on_analysed(analysed)
+
+    def _not_stored(self, job: Job, error: BaseException) -> None:
+        if self._pool is not None:
+            self._spawn(self._pool.failed(job, error))
+
+    def _book(self, entry: LedgerEntry) -> None:
+        """Write a ledger entry behind the caller's back; the journal keeps their order."""
+        put = functools.partial(
+            outcomes.put_call,
+            call_id=entry.id,
+            alert_id=entry.alert_id,
+            started_ms=entry.started_ms,
+            model=entry.model,
+            usd=entry.usd,
+            entry=msgspec.msgpack.encode(entry),
+        )
+        self._spawn(self._journal.write(put))
+
+    def _spawn(self, coroutine: Coroutine[object, object, object]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _sinks(settings: Settings) -> list[Sink]:
+    try:
+        return [open_sink(config.uri) for config in settings.sinks]
+    except SinkError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _demo_assets(settings: Settings, home: Path) -> None:
+    """Let the demo's company have its asset register."""
+    from backend.sources.demo.world import World
+
+    if settings.enrichment.assets.path is None:
+        path = home / "assets.csv"
+        home.mkdir(parents=True, exist_ok=True)
+        path.write_text(World(demo_seed(settings)).assets_csv(), encoding="utf-8")
+        settings.enrichment.assets.path = str(path)
+
+
+def demo_seed(settings: Settings) -> int:
+    """The seed of the demo feed that is shown."""
+    from backend.sources.uri import parse_address
+
+    return int(parse_address(settings.sources[0].uri).query.get("seed", "1"))
