@@ -15,12 +15,31 @@ from backend.clock import Clock, SystemClock
 from backend.journal import JournalError
 from backend.lanes import LANES
 from backend.pipeline.work import Analysed
+from backend.records import export_dead_letters, export_records, record_line, record_of, to_csv, waiting
+from backend.replaying import ReplayError, replay
 from backend.runtime import DeadNote, Runtime
 from backend.settings import Settings, SettingsError
 from backend.settings import load as load_settings
 from backend.snapshots import NO_COST
 
-__all__ = ["Analysed", "DeadNote", "Engine", "EngineError", "Settings", "SettingsError", "load_settings"]
+__all__ = [
+    "Analysed",
+    "DeadNote",
+    "Engine",
+    "EngineError",
+    "JournalError",
+    "ReplayError",
+    "Settings",
+    "SettingsError",
+    "export_dead_letters",
+    "export_records",
+    "load_settings",
+    "record_line",
+    "record_of",
+    "replay",
+    "to_csv",
+    "waiting",
+]
 
 PUBLISH_S = 0.1
 """Snapshots at most ten a second."""

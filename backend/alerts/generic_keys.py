@@ -65,7 +65,7 @@ KEYS: dict[str, tuple[str, ...]] = {
             "triggerruleid",
             "policyid",
         ),
-        *("tdrid", "rule", "eventtype", "event", "alerttype", "eventid"),
+        *("tdrid", "rule", "eventtype", "event", "alerttype"),
     ),
     "rule_name": ("rulename", "rule", "signature", "signaturename", "detectionname", "triggerrulename"),
     "src_ip": (
@@ -132,7 +132,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         *("ip", "dvc"),
     ),
     "user": (
-        *("username", "user", "useremail", "accountname", "loginname", "userprincipalname", "actoremail"),
+        *("username", "user", "useremail", "loginname", "userprincipalname", "actoremail"),
         *(
             "actorname",
             "srcuser",
@@ -145,7 +145,7 @@ KEYS: dict[str, tuple[str, ...]] = {
         ),
         *("principalname", "recipient", "email", "userid"),
     ),
-    "vendor": ("vendor", "vendorname", "productvendorname", "devicevendor", "orgname"),
+    "vendor": ("vendor", "vendorname", "productvendorname", "devicevendor"),
     "product": ("product", "productname", "deviceproduct", "sourceproduct", "provider", "plogtype", "source"),
     "description": ("description", "intro", "details", "longdescription", "message", "reason", "summary"),
     "category": ("category", "classification", "alerttype", "alertcategory", "type"),

@@ -71,8 +71,7 @@ class TextFlow:
         if not self._length:
             piece = piece.lstrip()
         shown = piece.rstrip()
-        # White space waits for what follows it, and a page of it is as good as a paragraph's end.
-        self._blank = piece[len(shown) :][-8:]
+        self._blank = piece[len(shown) :][: self._limit]  # waits for what follows it
         shown = shown[: self._limit - self._length]
         if shown:
             self._parts.append(shown)

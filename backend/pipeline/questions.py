@@ -29,6 +29,7 @@ MAX_QUESTION = 2_000
 AT_ONCE = 4
 """Questions that may be answered at the same time; further ones wait."""
 ANSWER_WITHIN_S = 120.0
+WAIT_STEP_S = 0.1
 
 log = structlog.get_logger("questions")
 
@@ -80,6 +81,8 @@ class Questions:
         transcript = self._investigations.writing(row.id)
         turns = await self._journal.read(lambda reader: reader.turns(row.id))
         turn = 1 + sum(isinstance(event, QuestionAsked) for event in turns)
+        while transcript.live:  # one voice at a time: the question follows what is being written
+            await self._clock.sleep(WAIT_STEP_S)
         asked = QuestionAsked(turn, question, self._actor, self._clock.wall_ms())
         transcript.append(asked)
         alert = self._build_alert(stored.raw, stored.head, stored.source)

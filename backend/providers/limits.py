@@ -9,6 +9,7 @@ import structlog
 from backend.clock import Clock
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Provider, Usage
 from backend.providers.outcomes import error
+from backend.providers.watchdog import LimitReachedError, Watchdog
 
 CLOSE_TIMEOUT_S = 2.0
 """How long giving up a connection may take before it is left to itself."""
@@ -44,22 +45,19 @@ async def limited(
     silence: Silence = "first token"
     patience = limits.first_token_s
     stream: object = None
+    watchdog: Watchdog[Chunk] | None = None
     ended: Ended | None = None
     try:
         stream = source = provider.stream(request)
-        chunks = aiter(source)
+        watchdog = Watchdog(aiter(source), clock)
         while ended is None:
             left = deadline - clock.mono()
-            if left <= 0:  # text may come so fast that the timer below never gets its turn
+            if left <= 0:  # text may come so fast that the watchdog never gets its turn
                 ended = _deadline(limits, stream)
                 break
-            timer = clock.timeout(min(patience, left))
             try:
-                async with timer:
-                    chunk = await anext(chunks)
-            except TimeoutError:
-                if not timer.expired():
-                    raise
+                chunk = await watchdog.step(min(patience, left))
+            except LimitReachedError:
                 ended = _deadline(limits, stream) if left <= patience else _idle(silence, patience, stream)
                 break
             if isinstance(chunk, Ended):
@@ -73,6 +71,8 @@ async def limited(
         log.exception("provider raised", provider=provider.provider, model=provider.model)
         ended = Ended(error("protocol", f"unexpected {type(exc).__name__}: {exc}"), _usage(stream))
     finally:
+        if watchdog is not None:
+            watchdog.close()
         await _close(stream, clock)
     yield ended
 

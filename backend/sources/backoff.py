@@ -1,4 +1,4 @@
-"""Waiting between attempts: doubling, capped, and with jitter, so that many workers don't come back at once."""
+"""Waiting between attempts: doubling, capped, with jitter, so that many workers don't come back at once."""
 
 import random
 

@@ -11,8 +11,8 @@ from backend.clock import Clock
 from backend.sources.base import Intake, SourceError, SourceStatus
 from backend.sources.delivery import deliver
 from backend.sources.follow import Follower, Watch
-from backend.sources.options import SourceOptions
 from backend.sources.oneshot import read_file
+from backend.sources.options import SourceOptions
 from backend.sources.state import Tally
 from backend.sources.stdin import read_stream
 from backend.sources.uri import GLOB_CHARACTERS, Address
@@ -129,11 +129,11 @@ class FileSource:
                 continue
             follower = Follower(
                 self,
-                path,
-                str(self._path),
-                watch,
-                self._tally,
-                self._clock,
+                path=path,
+                address_path=str(self._path),
+                watch=watch,
+                tally=self._tally,
+                clock=self._clock,
                 linger_s=self._linger_s,
                 alone=alone,
             )

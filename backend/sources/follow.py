@@ -1,4 +1,4 @@
-"""One followed path through its life: waiting for it, reading it, seeing it rotated, going on with the next."""
+"""One followed path through its life: waiting for it, reading it, seeing it rotated, reading the next."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Protocol
 from backend.alerts.framing import Frame
 from backend.clock import Clock
 from backend.sources.base import Intake, SourceError
-from backend.sources.identity import Head, Place, partition_base, place, prefixes
 from backend.sources.generations import newest
+from backend.sources.identity import Head, Place, partition_base, place, prefixes
 from backend.sources.state import Tally
 from backend.sources.tail import Remainder, Tail, siblings
 
@@ -47,7 +47,7 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled. Where the system gives no notices, polling alone has to do."""
-        import watchfiles  # noqa: PLC0415  # only a source that follows needs it
+        import watchfiles  # only a source that follows needs it
 
         stem = str(self._folder / self._stem)
         try:
@@ -71,12 +71,12 @@ class Follower:
     def __init__(
         self,
         sender: Sender,
+        *,
         path: Path,
         address_path: str,
         watch: Watch,
         tally: Tally,
         clock: Clock,
-        *,
         linger_s: float,
         alone: bool,
     ) -> None:

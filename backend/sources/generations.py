@@ -30,7 +30,7 @@ class Generation(NamedTuple):
 
 
 async def newest(intake: Intake, source: str, base: str) -> Generation:
-    """The latest life of a partition that the journal knows; the first, without position, if it knows none."""
+    """The latest life of a partition that the journal knows; else the first, without a position."""
     found = Generation(base, 1, _whole(await intake.position(source, base)))
     while found.position is not None and found.number < _MOST:
         later = found.following()

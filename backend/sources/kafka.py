@@ -3,7 +3,7 @@
 import asyncio
 import importlib
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backend.clock import Clock
 from backend.sources.backoff import Backoff
@@ -12,9 +12,6 @@ from backend.sources.options import SourceOptions
 from backend.sources.state import Tally
 from backend.sources.tls import tls_context
 from backend.sources.uri import Address
-
-if TYPE_CHECKING:
-    from backend.sources import kafka_session as session_module
 
 MAX_POLL_INTERVAL_MS = 300_000
 """getmany always runs, so this only ends a loop that hangs (Kafka's own default)."""
@@ -43,13 +40,11 @@ class KafkaSource:
             SourceError: the broker refuses the login, the topic or the group: waiting would not help.
         """
         # Importing the client costs tenths of a second that no event loop has.
-        module: session_module = await asyncio.to_thread(
-            importlib.import_module, "backend.sources.kafka_session"
-        )  # type: ignore[valid-type]  # a module as a type: only to check its uses
+        module = await asyncio.to_thread(importlib.import_module, "backend.sources.kafka_session")
         settings = await self._settings()
         backoff = Backoff(base_s=0.5, cap_s=10.0)
         while True:
-            session = module.Session(self._address, settings, intake, self._tally, self._clock)  # type: ignore[attr-defined]  # as above
+            session = module.Session(self._address, settings, intake, self._tally, self._clock)
             reason = await session.run()
             if session.was_live:
                 backoff.reset()
@@ -80,11 +75,11 @@ class KafkaSource:
 def group_timing(address: Address) -> dict[str, int]:
     """Session, heartbeat and rebalance timeouts in milliseconds.
 
-    A member with a fixed identity (`instance=`) that is killed and comes back takes its own old place at once,
-    so it may have Kafka's patient 30 s. Without one, the killed process is still a member of the group when it
-    comes back, and the broker gives its partitions to nobody until its session has run out: so the session is
-    the shortest that brokers accept by default (`group.min.session.timeout.ms`, 6 s). Losing it to a hiccup
-    costs one rebalance and no record.
+    A member with a fixed identity (`instance=`) that is killed and comes back takes its own old place at
+    once, so it may have Kafka's patient 30 s. Without one, the killed process is still a member when it comes
+    back, and the broker gives its partitions to nobody until its session has run out: so the session is the
+    shortest that brokers accept by default (`group.min.session.timeout.ms`, 6 s). Losing it to a hiccup costs
+    one rebalance and no record.
     """
     default = 30.0 if "instance" in address.query else 6.0
     session_ms = int(address.number("session_timeout_s", default, least=1.0) * 1000)

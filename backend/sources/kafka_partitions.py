@@ -73,7 +73,7 @@ class Partitions:
         return part
 
     async def check_jump(self, part: Part, offset: int) -> None:
-        """Records go on at a later offset than expected: compaction and transactions do that, retention too."""
+        """Records go on later than expected: compaction and transactions do that, and so does retention."""
         begin: int = (await self._consumer.beginning_offsets([part.tp]))[part.tp]
         if begin > part.next:
             self._gap(part.tp, part.next, min(begin, offset))
@@ -105,8 +105,8 @@ class Partitions:
         begin: int = (await self._consumer.beginning_offsets([part.tp]))[part.tp]
         where = f"{part.tp.topic}/{part.tp.partition}"
         self._tally.note(
-            f"{where} ends before offset {part.next}, up to which it was read: it was recreated or cut; reading it"
-            f" from offset {begin}, and what it held in between can't be known"
+            f"{where} ends before offset {part.next}, up to which it was read: it was recreated or cut;"
+            f" reading it from offset {begin}, and what it held in between can't be known"
         )
         renewed = Part(part.tp, part.generation.following(), begin)
         # Committed at once, so that a restart does not start from the old life's offset again.

@@ -75,6 +75,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self._backlog: deque[tuple[Part, list[Record]]] = deque()
         self._waiting = 0
         """Records in the backlog."""
+        self._on_way = 0
+        """Records of the batch that the intake has."""
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
         """No batch is on its way to the journal."""
@@ -114,7 +116,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         return "the consumer ended"
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        """Give partitions back: finish the batch on its way if it is quick, commit, forget what only waits."""
+        """Give partitions back: finish the batch on its way if that is quick, commit, forget the rest."""
         self._joined = False
         self._join_since = self._clock.mono()
         if not revoked:
@@ -130,7 +132,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self._partitions.parts.clear()
 
     async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        """A new assignment stands; the loop opens its partitions, because that asks the journal and the broker."""
+        """A new assignment stands; the loop opens its partitions, for that asks journal and broker."""
         del assigned
         self._joined = True
         self._answered = self._clock.mono()
@@ -235,6 +237,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             size = 0
             while self._backlog and len(batch) < MAX_RECORDS and size < MAX_BYTES:
                 part, records = self._backlog.popleft()
+                self._waiting -= len(records)
                 batch += records
                 size += sum(len(record.data) for record in records)
                 taken.append((part, int(records[-1].next_offset)))
@@ -242,12 +245,12 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
                 self._more.clear()
                 continue
             self._idle.clear()
+            self._on_way = len(batch)
             try:
                 await deliver(self._intake, batch, self._tally, self._clock)
             finally:
+                self._on_way = 0
                 self._idle.set()
-            if self._waiting:
-                self._waiting = max(0, self._waiting - len(batch))
             for part, offset in taken:
                 part.journaled = offset
 
@@ -299,9 +302,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         lags = [part.lag for part in parts]
         known = [lag for lag in lags if lag is not None]
         complete = self._joined and len(known) == len(lags) == len(self._consumer.assignment())
-        tally.lag = sum(known) + self._waiting if complete else None
+        tally.lag = sum(known) + self._waiting + self._on_way if complete else None
         missing = [t for t in self._address.topics if self._consumer.partitions_for_topic(t) is None]
-        stored = self._waiting == 0 and self._idle.is_set() and not self._partitions.committable()
+        stored = not self._partitions.committable()
         given_up = not missing or now - self._join_since > MISSING_TOPIC_S
         silent = now - self._answered
         tally.caught_up = complete and tally.lag == 0 and stored and given_up and silent <= SILENT_S

@@ -9,7 +9,6 @@ from backend.sources.base import Source, SourceError, Target
 from backend.sources.options import SourceOptions
 from backend.sources.uri import Address, parse_address
 
-
 __all__ = ["SourceOptions", "open_source", "open_target"]
 
 

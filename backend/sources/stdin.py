@@ -22,7 +22,7 @@ _LOOK_S = 0.25
 
 
 class StdinSource:
-    """Records from standard input until it ends; each run is a partition of its own, for nothing can be read again."""
+    """Records from standard input until it ends; each run is a partition, for nothing can be read again."""
 
     def __init__(
         self, address: Address, *, clock: Clock, options: SourceOptions | None = None, fd: int = 0

@@ -1,0 +1,207 @@
+"""The command line: `watchfloor` and its commands, with the contract's exit status."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from backend.engine import EngineError, JournalError, ReplayError, SettingsError, load_settings
+from console.since import SinceError
+
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+app = App(
+    name="watchfloor",
+    help="A terminal console for security analysts: live alert streams, triaged with evidence.",
+    help_format="plaintext",
+    result_action="return_value",
+)
+
+Sources = Annotated[tuple[str, ...], Parameter(name="--source", negative=(), consume_multiple=False)]
+
+
+@app.default
+def console(
+    *,
+    config: Path | None = None,
+    source: Sources = (),
+    model: str | None = None,
+    base_url: str | None = None,
+    theme: Literal["dark", "light", "contrast"] | None = None,
+    mouse: bool = True,
+) -> int:
+    """Open the console. With no config and no source it shows the built-in demo feed.
+
+    Parameters
+    ----------
+    config
+        Configuration file (TOML).
+    source
+        Address of an alert stream; may be given several times.
+    model
+        PROVIDER:MODEL that answers for every lane; `playbook` needs no model.
+    base_url
+        Another server that speaks the provider's wire: a gateway, llama.cpp, vLLM.
+    theme
+        Colours.
+    mouse
+        Take the mouse; without it the terminal's own selection works.
+    """
+    from console.run import run_console
+
+    settings = load_settings(config, source, model, base_url)
+    if theme is not None:
+        settings.ui.theme = theme
+    settings.ui.mouse = settings.ui.mouse and mouse
+    return run_console(settings)
+
+
+@app.command
+def triage(
+    path: str,
+    *,
+    format: str | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    config: Path | None = None,
+    output: Literal["ndjson", "table", "markdown"] = "ndjson",
+) -> int:
+    """Give every alert of a file or of standard input a verdict; one record each on standard output.
+
+    Parameters
+    ----------
+    path
+        A file (gzip too), or - for standard input.
+    format
+        The alert format; without it the format is recognised from the content.
+    model
+        PROVIDER:MODEL; without it the config's models answer, or the playbook.
+    base_url
+        Another server that speaks the provider's wire.
+    config
+        Configuration file (TOML): models, enrichment, budget.
+    output
+        ndjson (the verdict records), table, or markdown.
+    """
+    from console.triage import run_triage
+
+    settings = load_settings(config, (path,), model, base_url)
+    settings.sources[0].format = format
+    settings.sinks = []
+    return run_triage(settings, output)
+
+
+@app.command
+def worker(
+    *,
+    config: Path | None = None,
+    source: Sources = (),
+    model: str | None = None,
+    base_url: str | None = None,
+    until_idle: bool = False,
+) -> int:
+    """Run the pipeline without a screen.
+
+    Parameters
+    ----------
+    config
+        Configuration file (TOML).
+    source
+        Address of an alert stream; may be given several times.
+    model
+        PROVIDER:MODEL that answers for every lane.
+    base_url
+        Another server that speaks the provider's wire.
+    until_idle
+        End when every source is at its end or caught up and nothing is left to do.
+    """
+    from console.worker import run_worker
+
+    return run_worker(load_settings(config, source, model, base_url), until_idle=until_idle)
+
+
+@app.command
+def replay(
+    path: Path,
+    *,
+    to: str,
+    rate: Annotated[float | None, Parameter(name="--rate")] = None,
+    speed: float | None = None,
+    loop: bool = False,
+) -> int:
+    """Send alerts from a file into a stream.
+
+    Parameters
+    ----------
+    path
+        The file (gzip too).
+    to
+        Address of the stream: kafka://, redis:// or file://.
+    rate
+        Records a second.
+    speed
+        Multiple of the alerts' own timing.
+    loop
+        Begin again at the end of the file.
+    """
+    from console.replay import run_replay
+
+    return run_replay(path, to, rate=rate, speed=speed, loop=loop)
+
+
+@app.command
+def export(
+    *,
+    config: Path | None = None,
+    since: str = "",
+    output: Literal["ndjson", "csv"] = "ndjson",
+    dead_letters: bool = False,
+) -> int:
+    """Write the journal's verdict records, oldest first.
+
+    Parameters
+    ----------
+    config
+        Configuration file (TOML), for sources with a mapping of their own.
+    since
+        Only what was received in this time: 90m, 8h, 2d, or from an ISO time on. All unless given.
+    output
+        ndjson or csv.
+    dead_letters
+        List the records that could not be read instead.
+    """
+    from console.export import run_export
+
+    return run_export(load_settings(config), since, output, dead_letters=dead_letters)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The `watchfloor` script. Ends the process: 0, 1 (fell short), 2 (wrong usage, one line says why)."""
+    try:
+        status = app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        status = _wrong(" ".join(str(error).split()) + " (see watchfloor --help)")
+    except (SettingsError, EngineError, JournalError, ReplayError, SinceError) as error:
+        status = _wrong(str(error))
+    except BrokenPipeError:
+        _silence_stdout()
+        status = 0
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _wrong(message: str) -> int:
+    print(f"watchfloor: {message}", file=sys.stderr)  # noqa: T201 - the one line that the contract asks for
+    return WRONG_USAGE
+
+
+def _silence_stdout() -> None:
+    """The reader of our pipe has gone: nothing more may be written, not even at exit."""
+    import os
+
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())

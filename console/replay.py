@@ -1,0 +1,27 @@
+"""`watchfloor replay`: a file's alerts into a stream."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from backend.engine import ReplayError, replay
+
+
+def run_replay(path: Path, to: str, *, rate: float | None, speed: float | None, loop: bool) -> int:
+    """Send, and say how many were confirmed."""
+    if rate is not None and speed is not None:
+        raise ReplayError("--rate and --speed exclude each other; give one")
+    for name, value in (("rate", rate), ("speed", speed)):
+        if value is not None and value <= 0:
+            raise ReplayError(f"--{name} must be above 0")
+    counted = 0
+
+    def sent(count: int) -> None:
+        nonlocal counted
+        counted = count
+
+    try:
+        counted = asyncio.run(replay(path, to, rate=rate, speed=speed, loop=loop, sent=sent))
+    finally:
+        sys.stderr.write(f"{counted} records sent and confirmed\n")
+    return 0
