@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from backend.api import Command, CostView, Detail, LaneView, Reply, Snapshot, TranscriptSlice
+from backend.bench import BenchError, IngestReport, bench_ingest, ingest_lines
 from backend.clock import Clock, SystemClock
 from backend.journal import JournalError
 from backend.lanes import LANES
@@ -24,15 +25,19 @@ from backend.snapshots import NO_COST
 
 __all__ = [
     "Analysed",
+    "BenchError",
     "DeadNote",
     "Engine",
     "EngineError",
+    "IngestReport",
     "JournalError",
     "ReplayError",
     "Settings",
     "SettingsError",
+    "bench_ingest",
     "export_dead_letters",
     "export_records",
+    "ingest_lines",
     "load_settings",
     "record_line",
     "record_of",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from backend.engine import EngineError, JournalError, ReplayError, SettingsError, load_settings
+from backend.engine import BenchError, EngineError, JournalError, ReplayError, SettingsError, load_settings
 from console.since import SinceError
 
 WRONG_USAGE = 2
@@ -178,13 +178,42 @@ def export(
     return run_export(load_settings(config), since, output, dead_letters=dead_letters)
 
 
+@app.command
+def bench(
+    what: str = "all",
+    *,
+    kafka: str | None = None,
+    records: int = 60_000,
+    rounds: int = 3,
+    json: bool = False,
+) -> int:
+    """Measure this machine: every figure beside its peer in the same run, as a ratio.
+
+    Parameters
+    ----------
+    what
+        ingest (Kafka to journal), or all.
+    kafka
+        HOST:PORT of a broker to measure with; a packaged one is started unless given.
+    records
+        Alerts per round.
+    rounds
+        Rounds per side, taken by turns; the median counts.
+    json
+        One JSON object instead of text.
+    """
+    from console.bench import run_bench
+
+    return run_bench(what, kafka=kafka, records=records, rounds=rounds, as_json=json)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `watchfloor` script. Ends the process: 0, 1 (fell short), 2 (wrong usage, one line says why)."""
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         status = _wrong(" ".join(str(error).split()) + " (see watchfloor --help)")
-    except (SettingsError, EngineError, JournalError, ReplayError, SinceError) as error:
+    except (SettingsError, EngineError, JournalError, ReplayError, SinceError, BenchError) as error:
         status = _wrong(str(error))
     except BrokenPipeError:
         _silence_stdout()

@@ -17,7 +17,7 @@ SHORT_CHARS = 256
 LONG_CHARS = 4000
 """Descriptions, command lines, single facts."""
 
-_LEADING_INT = re.compile(r"\s*([+-]?\d{1,18})", re.ASCII)
+_LEADING_INT = re.compile(r"\s*([+-]?\d{1,18})(?!\d*[eE]\d)", re.ASCII)
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\{[^{}]*\}|\$\{.*\}|%\w+%|X{4,}[.X]*|[-_.?*]*", re.DOTALL)
 _NO_VALUE = frozenset({"null", "none", "nil", "n/a", "na", "unknown", "undefined", "<na>", "0"})
 

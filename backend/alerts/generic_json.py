@@ -237,19 +237,20 @@ def _is_done(found: Lookup, obj: Object) -> bool:
 
 
 def _file(found: Lookup, values: list[tuple[str, object]]) -> File:
-    """Name, path and hashes by their keys; a hash whose key does not say which is told by its length."""
-    by_kind: dict[str, object] = {}
+    """Name, path and hashes by their keys; else a hash by its length, where there is only one such."""
+    by_kind: dict[str, set[str]] = {"md5": set(), "sha1": set(), "sha256": set()}
     for _, value in values:
-        if kind := hash_kind(value):
-            by_kind.setdefault(kind, value)
+        if isinstance(value, str) and (kind := hash_kind(value)):
+            by_kind[kind].add(value)
+    only = {kind: next(iter(found)) for kind, found in by_kind.items() if len(found) == 1}
     name = found.find("file_name")
     path = found.find("file_path")
     named = {kind: value for kind in ("sha256", "md5") if hash_kind(value := first(found.find(kind))) == kind}
     return File(
         name=text(name, LONG_CHARS),
         path=text(path, LONG_CHARS),
-        sha256=text(named.get("sha256", by_kind.get("sha256"))),
-        md5=text(named.get("md5")),
+        sha256=text(named.get("sha256", only.get("sha256"))),
+        md5=text(named.get("md5", only.get("md5"))),
     )
 
 

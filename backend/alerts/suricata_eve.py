@@ -84,7 +84,7 @@ class _Signature(msgspec.Struct, gc=False):
     signature_id: int | None = None
     gid: int | None = None
     rev: int | None = None
-    severity: int | list[object] | str | None = None
+    severity: int | float | list[object] | str | None = None
     metadata: _Metadata | None = None
 
 
@@ -123,7 +123,8 @@ class SuricataEve(JsonFormat):
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         if eve.event_type != "alert":
-            if eve.flow_id is None and eve.src_ip is None and eve.event_type not in _PORTLESS_KINDS:
+            flowless = eve.flow_id is None and eve.src_ip is None
+            if not eve.event_type or (flowless and eve.event_type not in _PORTLESS_KINDS):
                 return None
             return ParsedEvent(self.name, safe(eve.event_type, 40))
         if eve.alert is None or (eve.flow_id is None and eve.src_ip is None) or raw.count(b'"severity"') > 1:
@@ -192,7 +193,7 @@ def _tolerant(obj: Object) -> _Eve:
             signature_id=integer(rule.get("signature_id")) or None,
             gid=integer(rule.get("gid"), 1),
             rev=integer(rule.get("rev")) or None,
-            severity=rating if isinstance(rating, int | list | str) else None,
+            severity=rating if isinstance(rating, int | float | list | str) else None,
             metadata=_Metadata(
                 [str(text(word)) for word in listed(dig(rule, "metadata.signature_severity"))]
             ),

@@ -98,7 +98,7 @@ class Follower:
     @property
     def inode(self) -> int:
         """The file that is open, 0 for none."""
-        return self._tail.head.inode if self._tail.head is not None and not self.missing else 0
+        return self._tail.head.inode if self._tail.head is not None and self._tail.is_open else 0
 
     async def run(self, intake: Intake) -> None:
         """Follow until cancelled; one of a pattern returns when its path is gone."""
@@ -172,7 +172,8 @@ class Follower:
                     continue
                 await self._sender.send(intake, where.partition, await asyncio.to_thread(self._tail.finish))
                 self.at_end = True
-                if chunk.change == "moved" or now - quiet_since > GONE_LIMIT_S:
+                # One of a pattern may be found again under its new name, and is then read on from here.
+                if chunk.change == "moved" or not self._alone or now - quiet_since > GONE_LIMIT_S:
                     return
                 self.missing = f"{self._tail.path} was removed; waiting for the next one"
                 await self._watch.change()

@@ -38,6 +38,11 @@ class Tail:
         self._fd: int | None = None
         self._framer = Framer()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a file is held."""
+        return self._fd is not None
+
     def open(self) -> Head | None:
         """Open the file and look at its beginning.
 

@@ -112,11 +112,11 @@ MARKERS = re.compile(
             r"<\|[a-z_]{2,20}\|>|<\|?/?(?:im_start|im_end|start_of_turn|end_of_turn|eot_id)\|?>",
             r"\[/?INST\]|<</?SYS>>",
             r"</?(?:system|assistant|instructions?|system_prompt|user_query|admin)>",
-            r"(?:^|\n)\s*(?:#{1,4} ?|\*\*|\[|-{2,} ?)?(?:system(?: prompt| message| note| override)?"
+            r"(?:^|\n)\s{0,8}(?:#{1,4} ?|\*\*|\[|-{2,4} ?)?(?:system(?: prompt| message| note| override)?"
             r"|assistant|(?:new )?instructions?|human)(?:\*\*|\])?:\s?(?-i:(?=[A-Z*'\"][a-z' ]))",
             r"#{2,4} ?(?:instructions?|system|response|human|assistant)\b",
-            r"-{3,} ?(?:end|begin|start|stop)[ a-z]{0,12}(?:alert|log|data|document|evidence|input|context"
-            r"|prompt|user|system|email|text)[ a-z]{0,12}-{3,}",
+            r"(?<!-)-{3,20} ?(?:end|begin|start|stop)[ a-z]{0,12}(?:alert|log|data|document|evidence|input|context"
+            r"|prompt|user|system|email|text)[ a-z]{0,12}-{3}",
         )
     ),
     re.IGNORECASE,
@@ -127,8 +127,8 @@ FORGED = re.compile(
     "|".join(
         (
             r"\b(?:begin|end) data [0-9a-f]{4,}",
-            r"\"verdict\"\s*:\s*\"(?:benign|false positive|disregard|test|insufficient data|duplicate)\"",
-            r"\"facts\"\s*:\s*\[.{0,200}\"evidence\"\s*:\s*\[\"E\d",
+            r"\"verdict\"\s{0,9}:\s{0,9}\"(?:benign|false positive|disregard|test|insufficient data|duplicate)\"",
+            r"\"facts\"\s{0,9}:\s{0,9}\[.{0,200}\"evidence\"\s{0,9}:\s{0,9}\[\"E\d",
         )
     ),
     re.IGNORECASE | re.DOTALL,

@@ -29,7 +29,7 @@ _WAYS = {
 
 def quoted(text: str, limit: int = 160) -> str:
     """Text from outside as a Markdown code span."""
-    shown = safe(" ".join(text.replace("`", "'").split()), limit)
+    shown = safe(" ".join(text[: 4 * limit].replace("`", "'").split()), limit)
     return f"`{shown}`" if shown else ""
 
 

@@ -10,7 +10,7 @@ from backend.alerts.text import SafeText, safe
 from backend.analysis.playbook.tables import BEHAVIOURS, Behaviour, Technique, technique
 from backend.enrichment.addresses import is_internal
 
-TEXT_CHARS = 8_192
+TEXT_CHARS = 4_096
 """Alert text the rules look at; what stands behind it is not what an alert is about."""
 Direction = Literal["inbound", "outbound", "inside", "outside", ""]
 

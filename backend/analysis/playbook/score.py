@@ -136,6 +136,8 @@ def _of_traffic(picture: Picture, own: tuple[str, ...]) -> list[Reason]:
         reasons.append(Reason("direction", 1, "it came from outside and was let through", own))
     if way == "outbound" and family in ("c2", "exfiltration", "malware"):
         reasons.append(Reason("direction", 1, "a machine inside talks to an address outside", own))
+    elif way == "inbound" and family == "recon":
+        reasons.append(Reason("direction", -1, "addresses open to the internet are scanned all day", own))
     elif way == "inside" and family in ("discovery", "lateral", "brute_force", "recon"):
         reasons.append(Reason("direction", 1, "both ends are inside the network", own))
     return reasons

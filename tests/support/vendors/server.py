@@ -1,0 +1,163 @@
+"""A scripted vendor on loopback."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from backend.providers.base import Usage
+from tests.support.vendors.http import HttpRequest, HttpServer, Response
+from tests.support.vendors.script import (
+    Binary,
+    Cut,
+    Done,
+    End,
+    Error,
+    Hang,
+    Page,
+    Pings,
+    Refusal,
+    Script,
+    Status,
+    Step,
+    Thinking,
+    Tokens,
+    ToolUse,
+    Wait,
+)
+from tests.support.vendors.wires import WIRES, Wire
+
+
+@dataclass(frozen=True)
+class ReceivedRequest:
+    """One request a client made; header names are lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: dict[str, Any]
+
+
+Answer = Callable[[ReceivedRequest], Script]
+
+
+class VendorServer:
+    """Speaks one vendor's wire on a free port and answers by script.
+
+    The first request gets the first script, the next one the next; the last repeats. A callable in place of a
+    script is asked for one, so that an answer may depend on the request. A script that ends with no ending
+    step of its own ends the body cleanly. Use as an async context manager.
+    """
+
+    def __init__(self, vendor: str, *scripts: Script | Answer) -> None:
+        if not scripts:
+            raise ValueError("at least one script")
+        self.vendor = vendor
+        self.requests: list[ReceivedRequest] = []
+        self._scripts = scripts
+        self._http = HttpServer(self._answer)
+
+    @property
+    def base_url(self) -> str:
+        """The address to give to a provider."""
+        suffix = "/v1" if self.vendor == "openai" else ""
+        return f"http://127.0.0.1:{self._http.port}{suffix}"
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that neither side has closed, idle ones kept for reuse among them."""
+        return self._http.open_connections
+
+    async def until_open(self, count: int, timeout_s: float = 5.0) -> None:
+        """Wait until exactly `count` connections are open. Raises `TimeoutError`."""
+        await self._http.until_open(count, timeout_s)
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.__aexit__(kind, exc, trace)
+
+    async def _answer(self, raw: HttpRequest, response: Response) -> None:
+        wire_class = WIRES[self.vendor]
+        if raw.path != wire_class.path:
+            await response.whole(
+                404, b'{"error": {"type": "not_found_error", "message": "no such path"}}', {}
+            )
+            return
+        request = ReceivedRequest(raw.path, raw.headers, json.loads(raw.body))
+        chosen = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
+        self.requests.append(request)
+        script = chosen(request) if callable(chosen) else chosen
+        usage = next((step.usage for step in script if isinstance(step, Done)), Usage(input_tokens=10))
+        await _play(script, wire_class(str(request.body.get("model", "")), usage), response)
+
+
+async def _play(script: Script, wire: Wire, response: Response) -> None:
+    match script[0] if script else None:
+        case Status(code, body, headers):
+            text = body if isinstance(body, str) else json.dumps(body)
+            kind = "application/json" if not isinstance(body, str) else "text/html"
+            await response.whole(code, text.encode(), {"content-type": kind, **headers})
+            return
+        case Page(html):
+            await response.whole(200, html.encode(), {"content-type": "text/html; charset=utf-8"})
+            return
+        case Binary(data):
+            await response.whole(200, data, {"content-type": wire.content_type})
+            return
+        case Cut(reset):  # before the status line
+            response.cut(reset=reset)
+        case Hang():  # before the status line
+            await response.pause(None)
+    await response.begin(wire.content_type)
+    if opening := wire.opening():
+        await response.chunk(opening)
+    for step in script:
+        await _step(step, wire, response)
+    await response.end()
+
+
+async def _step(step: Step, wire: Wire, response: Response) -> None:
+    match step:
+        case Tokens():
+            for piece in step.pieces:
+                if step.every_s:
+                    await response.pause(step.every_s)
+                await response.chunk(wire.token(piece))
+        case Pings(every_s, count):
+            sent = 0
+            while count is None or sent < count:
+                await response.pause(every_s)
+                await response.chunk(wire.ping())
+                sent += 1
+        case Wait(seconds):
+            await response.pause(seconds)
+        case Hang():
+            await response.pause(None)
+        case Cut(reset):
+            # What was sent before must reach the client first: a reset may overtake it.
+            await response.pause(0.05)
+            response.cut(reset=reset)
+        case End():
+            pass
+        case _:
+            await response.chunk(_event(step, wire))
+
+
+def _event(step: Step, wire: Wire) -> bytes:
+    match step:
+        case Thinking():
+            return wire.thinking(step)
+        case ToolUse():
+            return wire.tool_use(step)
+        case Refusal():
+            return wire.refusal(step)
+        case Error():
+            return wire.error(step)
+        case Done():
+            return wire.done(step)
+    raise ValueError(f"{step} may only stand first")

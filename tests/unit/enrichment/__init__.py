@@ -1,0 +1,1 @@
+"""Enrichers and their budget."""
