@@ -1,4 +1,4 @@
-"""A whole engine for tests: settings in memory, a file of alerts as its source, a home in a temporary folder."""
+"""A whole engine for tests: settings in memory, a file of alerts as its source, a home of its own."""
 
 import contextlib
 import time
