@@ -5,6 +5,8 @@ import ipaddress
 import re
 from typing import cast
 
+import msgspec
+
 from backend.alerts.model import NOTHING
 from backend.alerts.text import SafeText, safe
 
@@ -131,6 +133,10 @@ def stable_uid(*parts: object) -> str:
     return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def raw_uid(raw: bytes) -> str:
-    """A uid of the record's own bytes, for what names no identifying field."""
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+def content_uid(obj: Object | None, raw: bytes) -> str:
+    """A uid of all a record says, whatever its spacing and key order; of its bytes if it is no object."""
+    try:
+        content = msgspec.json.encode(obj, order="sorted") if obj is not None else raw
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        content = raw  # lone surrogates, integers beyond 64 bits, endless nesting
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

@@ -18,12 +18,12 @@ from backend.alerts.fields import (
     LONG_CHARS,
     TITLE_CHARS,
     Object,
+    content_uid,
     endpoint,
     first,
     integer,
     is_ip,
     is_placeholder,
-    raw_uid,
     text,
     whole,
 )
@@ -98,7 +98,7 @@ class GenericJson(JsonFormat):
         dst_ip, dst_port = endpoint(found.find("dst_ip"), found.find("dst_port"))
         vendor = text(found.find("vendor"))
         return Head(
-            uid=self._uid(found, raw),
+            uid=_uid(found, obj, raw),
             format=self.name,
             time_ms=time_ms,
             severity_id=severity_id,
@@ -184,14 +184,15 @@ class GenericJson(JsonFormat):
                 return mapped
         return usual(value)
 
-    def _uid(self, found: Lookup, raw: bytes) -> str:
-        """The vendor's id where it is one; else of the bytes, as which fields identify it is not known."""
-        for _, value in found.all("uid"):
-            given = first(value)
-            shown = str(given) if isinstance(given, str | int) and not isinstance(given, bool) else ""
-            if len(shown) >= _MIN_UID_CHARS and not is_placeholder(shown):
-                return safe(shown, 200)
-        return raw_uid(raw)
+
+def _uid(found: Lookup, obj: Object, raw: bytes) -> str:
+    """The vendor's id where it is one; else one of all the record says, as its identity is not known."""
+    for _, value in found.all("uid"):
+        given = first(value)
+        shown = str(given) if isinstance(given, str) or (type(given) is int and given < 1 << 64) else ""
+        if len(shown) >= _MIN_UID_CHARS and not is_placeholder(shown):
+            return safe(shown, 200)
+    return content_uid(obj, raw)
 
 
 def _from_id(value: object) -> int:
@@ -277,7 +278,7 @@ def _observables(
     found.add("File Path", file.path, 1024)
     for path, value in values:
         key = canonical(path.rpartition(".")[2].partition("[")[0])
-        for item in value if isinstance(value, list) else (value,):
+        for item in value[:100] if isinstance(value, list) else (value,):
             if not isinstance(item, str):
                 continue
             if hash_kind(item) and ("hash" in key or hash_kind(item) in key):

@@ -7,6 +7,7 @@ its parent's name in front (`source.ip` is `sourceip`).
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 
 import msgspec
 
@@ -266,7 +267,7 @@ class Lookup:
         seen = 0
         while pending and seen < _MAX_KEYS:
             path, parent, here, depth, telling = pending.popleft()
-            for key, value in here.items():
+            for key, value in islice(here.items(), _MAX_KEYS - seen):
                 seen += 1
                 name = canonical(key)
                 where = f"{path}.{key}" if path else key

@@ -4,6 +4,7 @@ import msgspec
 
 from backend.alerts import severity
 from backend.alerts.base import JsonFormat, Outcome
+from backend.alerts.decode import Unreadable, decode_object
 from backend.alerts.details import (
     Observables,
     facts,
@@ -17,14 +18,13 @@ from backend.alerts.fields import (
     LONG_CHARS,
     TITLE_CHARS,
     Object,
+    content_uid,
     dig,
     integer,
     is_placeholder,
     listed,
     mapping,
     port,
-    raw_uid,
-    stable_uid,
     text,
     whole,
 )
@@ -178,7 +178,7 @@ def _head(event: OcsfEvent, raw: bytes, received_ms: int) -> Head:
     title = text(finding.title, TITLE_CHARS) or text(event.message, TITLE_CHARS)
     rule = text(analytic.uid) or text(metadata.event_code)
     return Head(
-        uid=_uid(event, finding, metadata, raw),
+        uid=_uid(finding, metadata, raw),
         format="ocsf",
         time_ms=time_ms,
         severity_id=_severity(event),
@@ -223,19 +223,16 @@ def _from_id(value: object) -> int:
     return number if number in SEVERITY_NAMES else 0
 
 
-def _uid(event: OcsfEvent, finding: Finding, metadata: Metadata, raw: bytes) -> str:
-    """The finding's own uid; where that is an unfilled template, what identifies the finding, hashed."""
+def _uid(finding: Finding, metadata: Metadata, raw: bytes) -> str:
+    """The finding's own uid; where that is an unfilled template, one of all that the finding says."""
     for given in (finding.uid, metadata.uid):
         if given and not is_placeholder(given):
             return safe(given, 200)
-    what = (finding.title, event.message, event.status_detail)
-    if not any(what):
-        return raw_uid(raw)
-    resources = [part for item in event.resources or [] for part in (item.uid, item.name)]
-    product = metadata.product.name if metadata.product else ""
-    return stable_uid(
-        event.class_uid, product, metadata.event_code, event.time, event.time_dt, *what, *resources
-    )
+    try:
+        obj, _ = decode_object(raw)
+    except Unreadable:
+        return content_uid(None, raw)
+    return content_uid(obj, raw)
 
 
 def _process(found: Object) -> Process:

@@ -13,7 +13,6 @@ from backend.alerts.fields import (
     endpoint,
     first,
     integer,
-    listed,
     mapping,
     text,
 )
@@ -80,13 +79,6 @@ class Evidence(msgspec.Struct, gc=False):
     user: User | None = None
 
 
-class Resource(msgspec.Struct, gc=False):
-    """One of `resources[]`."""
-
-    uid: str | None = None
-    name: str | None = None
-
-
 class OcsfEvent(msgspec.Struct, gc=False):
     """What the head of a finding is made of."""
 
@@ -100,7 +92,6 @@ class OcsfEvent(msgspec.Struct, gc=False):
     status: str | None = None
     status_id: int | None = None
     status_code: str | None = None
-    status_detail: str | None = None
     metadata: Metadata | None = None
     finding_info: Finding | None = None
     finding: Finding | None = None
@@ -110,7 +101,6 @@ class OcsfEvent(msgspec.Struct, gc=False):
     user: User | None = None
     actor: Actor | None = None
     evidences: list[Evidence] | None = None
-    resources: list[Resource] | None = None
 
 
 decoder = msgspec.json.Decoder(OcsfEvent)
@@ -134,7 +124,6 @@ def tolerant(obj: Object, class_uid: int) -> OcsfEvent:
         status=text(obj.get("status")),
         status_id=integer(obj.get("status_id")),
         status_code=text(obj.get("status_code")),
-        status_detail=text(obj.get("status_detail"), LONG_CHARS),
         metadata=Metadata(
             Product(text(dig(metadata, "product.name")), text(dig(metadata, "product.vendor_name"))),
             text(metadata.get("event_code")),
@@ -155,10 +144,6 @@ def tolerant(obj: Object, class_uid: int) -> OcsfEvent:
                 Actor(User(text(dig(evidence, "actor.user.name")))),
                 User(text(dig(evidence, "user.name"))),
             )
-        ],
-        resources=[
-            Resource(text(mapping(item).get("uid")), text(mapping(item).get("name")))
-            for item in listed(obj.get("resources"))[:50]
         ],
     )
 

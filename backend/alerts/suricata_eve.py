@@ -9,14 +9,13 @@ from backend.alerts.fields import (
     LONG_CHARS,
     TITLE_CHARS,
     Object,
+    content_uid,
     dig,
     endpoint,
-    first,
     integer,
     listed,
     mapping,
     port,
-    raw_uid,
     stable_uid,
     text,
 )
@@ -113,7 +112,7 @@ class SuricataEve(JsonFormat):
     def recognises(self, obj: Object) -> bool:
         """An `event_type` with a flow or an address; records about Suricata itself have neither."""
         return "event_type" in obj and (
-            "flow_id" in obj or "src_ip" in obj or first(obj["event_type"]) in _PORTLESS_KINDS
+            "flow_id" in obj or "src_ip" in obj or text(obj["event_type"]) in _PORTLESS_KINDS
         )
 
     def typed(self, raw: bytes, received_ms: int) -> Outcome | None:
@@ -232,7 +231,7 @@ def _head(eve: _Eve, rule: _Signature, raw: bytes, received_ms: int) -> Head:
 def _uid(eve: _Eve, rule: _Signature, raw: bytes) -> str:
     """EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one."""
     if not eve.timestamp or (eve.flow_id is None and not eve.src_ip):
-        return raw_uid(raw)
+        return content_uid(None, raw)
     return stable_uid(
         f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
         f"{eve.src_ip or ''}|{eve.src_port or 0}|{eve.dest_ip or ''}|{eve.dest_port or 0}|{eve.tx_id or 0}"

@@ -138,7 +138,7 @@ def _as_text(value: object) -> str:
 
 _SCHEME = re.compile(r"\b(h)tt(ps?)(?=:(?://|\\/\\/))|\b(f)t(ps?)(?=://)", re.IGNORECASE)
 _DOT = ".。．｡"  # noqa: RUF001 - resolvers take these look-alikes for a dot, so they are meant
-_DOTTED = re.compile(rf"[\w-]+(?:[{_DOT}][\w-]+)+")
+_DOTTED = re.compile(rf"(?<![\w-])[\w-]++(?:[{_DOT}][\w-]++)+")  # linear: no restart inside a word
 # Endings of files that are no top-level domain: these names stay readable.
 _FILE_ENDINGS = frozenset(
     (

@@ -141,6 +141,7 @@ def _several(data: bytes, reason: str, level: int) -> list[Item]:
     `reason` is why the record is no single document, where that is known; it stands if no object is found.
     """
     text, _ = to_text(data)
+    decoder = Reader().decoder
     items: list[Item] = []
     in_array = False
     why = "JSON array ends before it is complete"
@@ -151,7 +152,7 @@ def _several(data: bytes, reason: str, level: int) -> list[Item]:
             place = _skip(text, place + 1)
             continue
         try:
-            value, end = Reader().decoder.raw_decode(text, place)
+            value, end = decoder.raw_decode(text, place)
         except (json.JSONDecodeError, RecursionError) as error:
             why = broken(error) if isinstance(error, json.JSONDecodeError) else _TOO_DEEP
             items.append(Item(_bytes(text[place:]), None, why))

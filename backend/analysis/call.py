@@ -268,8 +268,9 @@ def _counted(request: ModelRequest, outcome: Outcome, usage: Usage, chars: int) 
     asked = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
     if outcome.kind in _COUNTED and asked and (usage.output_tokens or not chars):
         return usage, False
-    if not chars and not asked and outcome.error_class in _UNSENT:
-        return usage, False  # turned away before any work was done
+    turned_away = outcome.error_class in _UNSENT or (outcome.status or 0) >= 400
+    if turned_away and not chars and not asked:
+        return usage, False  # no work was done, so none is billed
     guess = msgspec.structs.replace(
         usage,
         input_tokens=usage.input_tokens if asked else _request_tokens(request),

@@ -29,7 +29,7 @@ class Board:
         self._rows: dict[int, Row] = {}
         self._order: list[tuple[Key, int]] = []
         self._all: list[tuple[Key, int]] = []
-        self._closed: list[int] = []
+        self._closed: dict[int, None] = {}
         self._filter = Filter("")
         self._newest_first = False
         self.filter_error = ""
@@ -57,19 +57,20 @@ class Board:
         return self._rows.get(alert_id)
 
     def put(self, row: Row) -> None:
-        """Add a row, or replace it by a newer state of itself."""
+        """Add a new row, or replace it by a newer state of itself."""
         old = self._rows.get(row.id)
         if old is not None:
             self._take_out(old)
-        elif len(self._rows) >= self._limit + len(self._closed) and not self._make_room(row):
+        elif len(self._rows) - len(self._closed) >= self._limit and not self._make_room(row):
             self.beyond += 1
+            self.version += 1
             return
         self._rows[row.id] = row
-        bisect.insort(self._all, (self._key(row), row.id))
+        bisect.insort(self._all, (_urgency(row), row.id))
         if row.state == "closed":
-            self._closed.append(row.id)
+            self._closed[row.id] = None
             self._forget_closed()
-        if self._filter(row):
+        if row.id in self._rows and self._filter(row):
             bisect.insort(self._order, (self._key(row), row.id))
         self.version += 1
 
@@ -96,7 +97,6 @@ class Board:
     def set_order(self, order: Literal["priority", "newest"]) -> None:
         """Order by what is due first, or by newest."""
         self._newest_first = order == "newest"
-        self._all = sorted((self._key(row), row.id) for row in self._rows.values())
         self._rebuild()
 
     def rows(self) -> tuple[Row, ...]:
@@ -105,30 +105,28 @@ class Board:
         return tuple([rows[alert_id] for _, alert_id in self._order])
 
     def _key(self, row: Row) -> Key:
-        if self._newest_first:
-            return (0, 0, -row.received_ms, -row.id)
-        quiet = 1 if row.verdict in _QUIET else 0
-        return (LANE_NUMBER[row.lane], quiet, row.deadline_ms or row.received_ms, row.id)
+        return (0, 0, -row.received_ms, -row.id) if self._newest_first else _urgency(row)
 
     def _take_out(self, row: Row) -> None:
-        entry = (self._key(row), row.id)
-        _remove(self._all, entry)
-        _remove(self._order, entry)
-        if row.state == "closed" and row.id in self._closed:
-            self._closed.remove(row.id)
+        _remove(self._all, (_urgency(row), row.id))
+        _remove(self._order, (self._key(row), row.id))
+        self._closed.pop(row.id, None)
 
     def _make_room(self, row: Row) -> bool:
-        """Drop the least urgent row if the new one is more urgent than it."""
-        last_key, last_id = self._all[-1]
-        if self._key(row) >= last_key:
-            return False
-        self.beyond += self._rows[last_id].state != "closed"
-        self._drop(last_id)
-        return True
+        """Drop the least urgent open row if the new one is more urgent than it."""
+        for last_key, last_id in reversed(self._all):
+            if last_id in self._closed:
+                continue
+            if _urgency(row) >= last_key:
+                return False
+            self.beyond += 1
+            self._drop(last_id)
+            return True
+        return False
 
     def _forget_closed(self) -> None:
         while len(self._closed) > CLOSED_KEPT:
-            self._drop(self._closed[0])
+            self._drop(next(iter(self._closed)))
 
     def _drop(self, alert_id: int) -> None:
         row = self._rows[alert_id]
@@ -137,8 +135,17 @@ class Board:
 
     def _rebuild(self) -> None:
         rows = self._rows
-        self._order = [entry for entry in self._all if self._filter(rows[entry[1]])]
+        shown = [row for row in (rows[alert_id] for _, alert_id in self._all) if self._filter(row)]
+        self._order = [(self._key(row), row.id) for row in shown]
+        if self._newest_first:
+            self._order.sort()
         self.version += 1
+
+
+def _urgency(row: Row) -> Key:
+    """What is due first comes first; inside a lane, what was judged harmless comes last."""
+    quiet = 1 if row.verdict in _QUIET else 0
+    return (LANE_NUMBER[row.lane], quiet, row.deadline_ms or row.received_ms, row.id)
 
 
 def _remove(entries: list[tuple[Key, int]], entry: tuple[Key, int]) -> None:

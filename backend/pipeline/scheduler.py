@@ -5,8 +5,11 @@ when there is room again. Deadlines run from receipt, so the journal's own order
 """
 
 import asyncio
+import contextlib
 import heapq
 from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
 
 from backend.lanes import LANES
 from backend.pipeline.job import Job
@@ -14,9 +17,13 @@ from backend.pipeline.job import Job
 CAPACITY = 10_000
 REFILL_AT = CAPACITY // 4
 REFILL_BY = 2_000
+RETRY_S = 1.0
+"""Pause after a refill that the journal could not answer."""
 
 Refill = Callable[[str, int, int], Awaitable[Sequence[Job]]]
 """(lane, after alert id, limit) to the next jobs the journal holds."""
+
+log = structlog.get_logger("pipeline")
 
 
 class _Lane:
@@ -25,27 +32,42 @@ class _Lane:
     def __init__(self) -> None:
         self.heap: list[tuple[int, int, Job]] = []
         self.last_id = 0
+        """Everything up to this alert is in memory, taken or done; later ones may be in the journal alone."""
         self.spilled = 0
+        self.top_id = 0
+        """The newest alert that was offered and left in the journal."""
         self.running: dict[int, Job] = {}
         self.refilling = False
+        self.came: list[int] = []
+        """Alerts left in the journal while a refill is under way: it may have read them or not."""
+        self.gone: set[int] = set()
+        """Alerts done while a refill is under way: it may still bring them."""
 
 
 class Scheduler:
     """Lanes of jobs; workers take from it. Used on one loop only."""
 
-    def __init__(self, refill: Refill) -> None:
-        """`refill` fetches what did not fit into memory."""
+    def __init__(
+        self, refill: Refill, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        """`refill` fetches what did not fit into memory; `pause` waits before it is asked again."""
         self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
         self._asked: list[Job] = []
         self._waiters: list[tuple[bool, asyncio.Future[None]]] = []
         self._refill = refill
+        self._pause = pause
         self._tasks: set[asyncio.Task[None]] = set()
 
     def offer(self, job: Job) -> None:
-        """Queue a job that the journal has newly stored."""
+        """Queue a job that the journal has newly stored. What a refill has already brought is not doubled."""
         lane = self._lanes[job.lane]
+        if job.alert_id <= lane.last_id:
+            return
         if lane.spilled or len(lane.heap) >= CAPACITY:
             lane.spilled += 1
+            lane.top_id = job.alert_id
+            if lane.refilling:
+                lane.came.append(job.alert_id)
         else:
             self._push(lane, job)
         self._wake(job)
@@ -55,21 +77,38 @@ class Scheduler:
         self._lanes[lane_name].spilled += count
 
     def put_back(self, job: Job) -> None:
-        """Queue again a job that was taken and not finished; it keeps its deadline, so it comes first."""
+        """Queue again a job that was taken and not finished; it keeps its place, so it comes first."""
         lane = self._lanes[job.lane]
         lane.running.pop(job.alert_id, None)
-        heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
+        if job.asked_for:
+            self._asked.insert(0, job)
+        else:
+            heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
         self._wake(job)
 
-    def ask(self, job: Job) -> None:
-        """Queue a job ahead of every lane: a person waits for it."""
+    def ask(self, job: Job) -> bool:
+        """Queue a job ahead of every lane: a person waits for it. False where it is at work or asked for.
+
+        If the alert waits in its lane it leaves it, so that it is not worked on twice.
+        """
+        lane = self._lanes[job.lane]
+        if job.alert_id in lane.running or any(one.alert_id == job.alert_id for one in self._asked):
+            return False
+        kept = [entry for entry in lane.heap if entry[1] != job.alert_id]
+        if len(kept) < len(lane.heap):
+            heapq.heapify(kept)
+            lane.heap = kept
         job.asked_for = True
         self._asked.append(job)
         self._wake(job)
+        return True
 
     def done(self, job: Job) -> None:
         """A taken job has its verdict."""
-        self._lanes[job.lane].running.pop(job.alert_id, None)
+        lane = self._lanes[job.lane]
+        lane.running.pop(job.alert_id, None)
+        if lane.refilling:
+            lane.gone.add(job.alert_id)
 
     async def take(self, *, critical_only: bool = False) -> Job:
         """The next job, waiting for one; `critical_only` slots see nothing below the critical lane."""
@@ -82,13 +121,18 @@ class Scheduler:
             self._waiters.append(entry)
             try:
                 await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._wake_all()  # it was called for a job that it will not take: others must look
+                raise
             finally:
                 if entry in self._waiters:
                     self._waiters.remove(entry)
 
     def queued(self, lane: str) -> int:
         """Jobs of a lane that wait, in memory and in the journal."""
-        return len(self._lanes[lane].heap) + self._lanes[lane].spilled
+        asked = sum(job.lane == lane for job in self._asked)
+        return len(self._lanes[lane].heap) + self._lanes[lane].spilled + asked
 
     def running(self, lane: str) -> list[Job]:
         """Jobs of a lane that are being worked on."""
@@ -105,6 +149,14 @@ class Scheduler:
         return not self._asked and all(
             not lane.heap and not lane.spilled and not lane.running for lane in self._lanes.values()
         )
+
+    async def close(self) -> None:
+        """Give up refills on their way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _push(self, lane: _Lane, job: Job) -> None:
         heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
@@ -136,14 +188,37 @@ class Scheduler:
         task.add_done_callback(self._tasks.discard)
 
     async def _fetch(self, name: str, lane: _Lane) -> None:
+        known_to = lane.top_id  # all of these were in the journal before it was asked
         try:
             jobs = await self._refill(name, lane.last_id, REFILL_BY)
-            for job in jobs:
-                self._push(lane, job)
-            lane.spilled = max(0, lane.spilled - len(jobs)) if jobs else 0
+        except Exception as error:  # noqa: BLE001  # whatever it was, the jobs are still in the journal
+            log.warning("refill failed", lane=name, error=str(error))
+            await self._pause(RETRY_S)
+        else:
+            self._take_in(lane, jobs, known_to)
         finally:
             lane.refilling = False
+            lane.came.clear()
+            lane.gone.clear()
             self._wake_all()
+
+    def _take_in(self, lane: _Lane, jobs: Sequence[Job], known_to: int) -> None:
+        """Queue what the journal gave, and work out how much more it holds.
+
+        A short answer is all there was when it was asked; only what came since can be left. A full answer
+        leaves an estimate (asked-for jobs may have been done meanwhile) that the last, short one sets right.
+        """
+        asked = {job.alert_id for job in self._asked}
+        for job in jobs:
+            if job.alert_id in lane.running or job.alert_id in asked or job.alert_id in lane.gone:
+                lane.last_id = max(lane.last_id, job.alert_id)
+            else:
+                self._push(lane, job)
+        if len(jobs) < REFILL_BY:
+            lane.last_id = max(lane.last_id, known_to)
+            lane.spilled = sum(alert_id > lane.last_id for alert_id in lane.came)
+        else:
+            lane.spilled = max(1, lane.spilled - len(jobs))
 
     def _wake(self, job: Job) -> None:
         for index, (critical_only, waiter) in enumerate(self._waiters):
@@ -151,6 +226,8 @@ class Scheduler:
                 del self._waiters[index]
                 if not waiter.done():
                     waiter.set_result(None)
+                    return
+                self._wake(job)  # that one was cancelled and can't take it: the next one
                 return
 
     def _wake_all(self) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
-    AuthorizationError,
     GroupAuthorizationFailedError,
     IllegalStateError,
     InconsistentGroupProtocolError,
@@ -44,7 +43,6 @@ JOIN_S = 90.0
 MISSING_TOPIC_S = 10.0
 
 _REFUSED = (
-    AuthorizationError,
     GroupAuthorizationFailedError,
     InconsistentGroupProtocolError,
     InvalidGroupIdError,
@@ -318,7 +316,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             tally.say("reconnecting", f"no answer from the broker for {silent:.0f} s; trying again")
         elif missing:
             tally.say("lagging", f"no topic {', '.join(missing)} at the broker; looking again every 10 s")
-        elif not parts:
+        elif not self._consumer.assignment():
             tally.say("live", "no partition is left for this member of the group")
         else:
             tally.say("live" if not tally.lag else "lagging")

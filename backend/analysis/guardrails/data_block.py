@@ -20,6 +20,8 @@ ALERT_CHARS = 12_000
 """About 4,000 tokens; the least telling facts are left out to stay below."""
 RAW_CHARS = 1_500
 """A raw record longer than this is left out whole: half a record misleads."""
+_UNMAPPED = frozenset({"generic_json", "plain", "syslog"})
+"""Formats whose fields are guessed, so that the raw record is worth its tokens beside them."""
 MAX_FACTS = 40
 MAX_OBSERVABLES = 20
 MAX_EVIDENCE = 40
@@ -73,7 +75,7 @@ def alert_data(alert: Alert) -> dict[str, object]:
         "title": clean(head.title),
         "rule": clean(" ".join(filter(None, (head.rule_uid, head.rule_name)))),
         "product": clean(" ".join(filter(None, (alert.vendor, alert.product or head.product)))),
-        "description": clean(alert.description, COMMAND_CHARS),
+        "description": clean(alert.description, COMMAND_CHARS) if alert.description != head.title else "",
         "category": clean(alert.category),
         "product_did": clean(alert.action),
         "product_status": clean(alert.status),
@@ -101,7 +103,10 @@ def alert_data(alert: Alert) -> dict[str, object]:
 def _fill(data: dict[str, object], alert: Alert) -> None:
     """Add observables, facts and the raw record as far as the alert's cap allows, the most telling first."""
     room = ALERT_CHARS - len(dump(data))
-    shown = {value for value in data.values() if isinstance(value, str)}
+    head = alert.head
+    shown = {alert.src.ip or head.src_ip, alert.dst.ip or head.dst_ip, alert.user_name or head.user}
+    shown |= {alert.device_hostname or head.hostname, alert.device_ip, alert.src.hostname, alert.dst.hostname}
+    shown |= {alert.process.name, alert.process.cmd_line, alert.file.path, alert.file.sha256, alert.file.md5}
     for name, items in (("observables", _observables(alert, shown)), ("facts", _facts(alert))):
         kept: list[object] = []
         for item in items:
@@ -113,7 +118,8 @@ def _fill(data: dict[str, object], alert: Alert) -> None:
             data[name] = kept
         if len(kept) < len(items):
             data[f"{name}_left_out"] = len(items) - len(kept)
-    if len(alert.raw) <= min(RAW_CHARS, room):
+    mapped = alert.facts and head.format not in _UNMAPPED
+    if not mapped and len(alert.raw) <= min(RAW_CHARS, room):
         data["raw"] = _hostile(alert.raw.decode("utf-8", "replace"), RAW_CHARS)
     else:
         data["raw_left_out_bytes"] = len(alert.raw)
