@@ -1,10 +1,12 @@
-"""From settings to parts: sources with their parsers, and enrichers."""
+"""From settings to parts: sources with their parsers, enrichers and sinks."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from backend.actions.base import Sink, SinkError
+from backend.actions.registry import open_sink
 from backend.alerts.generic_keys import GenericMapping
 from backend.alerts.model import FORMAT_NAMES
 from backend.alerts.recognise import Parser
@@ -83,6 +85,9 @@ class _JournalHistory:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
+    async def began_ms(self) -> int | None:
+        return await self._journal.read(lambda reader: reader.history_began_ms())
+
     async def summary(self, rule_key: str, entity_key: str) -> HistorySummary | None:
         row = await self._journal.read(lambda reader: reader.history(rule_key, entity_key))
         if row is None:
@@ -117,3 +122,36 @@ def build_enrichers(settings: Settings, journal: Journal, clock: Clock) -> Seque
 
 def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
+
+
+def open_sinks(settings: Settings) -> list[Sink]:
+    """Every configured sink; nothing is connected before the first delivery.
+
+    Raises:
+        SettingsError: an address can't be used.
+    """
+    try:
+        sinks = [open_sink(config.uri) for config in settings.sinks]
+    except SinkError as error:
+        raise SettingsError(str(error)) from error
+    names = [sink.name for sink in sinks]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SettingsError(f"sink {twice} is configured twice; leave one out")
+    return sinks
+
+
+def write_demo_assets(settings: Settings, home: Path) -> None:
+    """Let the demo's company have its asset register. Writes a file: run it in a thread."""
+    from backend.sources.demo.world import World
+
+    if settings.enrichment.assets.path is None:
+        path = home / "assets.csv"
+        home.mkdir(parents=True, exist_ok=True)
+        path.write_text(World(demo_seed(settings)).assets_csv(), encoding="utf-8")
+        settings.enrichment.assets.path = str(path)
+
+
+def demo_seed(settings: Settings) -> int:
+    """The seed of the demo feed that is shown."""
+    return int(parse_address(settings.sources[0].uri).query.get("seed", "1"))

@@ -2,6 +2,8 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import functools
 import shutil
 import tempfile
 import threading
@@ -96,8 +98,9 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._started = threading.Event()
         self._ended = threading.Event()
-        self._stop: asyncio.Event | None = None
+        self._end: Callable[[], object] | None = None
         self._failed = ""
+        self._idle = False
 
     def start(self) -> None:
         """Begin on a thread of its own; returns at once. What goes wrong stands in `failed`."""
@@ -115,9 +118,10 @@ class Engine:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End cleanly: acknowledge what is stored, write what is queued. Waits, at most `timeout_s`."""
-        loop, stop = self._loop, self._stop
-        if loop is not None and stop is not None and not self._ended.is_set():
-            loop.call_soon_threadsafe(stop.set)
+        end = self._end
+        if end is not None:
+            with contextlib.suppress(RuntimeError):  # its loop has closed by itself
+                end()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         self._remove_temporary()
@@ -134,13 +138,18 @@ class Engine:
 
     @property
     def idle(self) -> bool:
-        """Every source is at its end or caught up, and nothing is left to do."""
-        return self._ended.is_set() or self._runtime.idle
+        """Every source is at its end or caught up, and nothing is left to do; as of the newest snapshot."""
+        return self._ended.is_set() or self._idle
 
     @property
     def source_failures(self) -> tuple[str, ...]:
         """Sources that can't work as configured, in words."""
         return self._runtime.source_failures
+
+    @property
+    def sources_ended(self) -> bool:
+        """No source is left that could bring anything: each is at its end or has failed for good."""
+        return self._runtime.sources_ended
 
     def watch(self, alert_id: int) -> None:
         """Keep an alert's detail and transcript published."""
@@ -178,39 +187,44 @@ class Engine:
             self._failed = str(error)
         except Exception as error:
             log.exception("engine died")
+            cause = _cause(error)
             self._failed = (
-                f"the engine died ({type(error).__name__}: {error}); nothing stored is lost, start again"
+                f"the engine died ({type(cause).__name__}: {cause}); nothing stored is lost, start again"
             )
         finally:
             self._ended.set()
             self._started.set()
 
     async def _main(self) -> None:
-        self._stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        await self._runtime.open()
-        self._loop = loop
-        tasks = [
-            asyncio.create_task(self._runtime.run(), name="runtime"),
-            asyncio.create_task(self._publish(), name="publish"),
-            asyncio.create_task(self._measure_lag(), name="lag"),
-        ]
-        self._started.set()
-        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        stop = asyncio.Event()
+        self._end = functools.partial(loop.call_soon_threadsafe, stop.set)
+        working = asyncio.create_task(self._work(loop), name="work")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
         try:
-            done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
         finally:
-            for task in (*tasks, stopping):
+            for task in (working, stopping):
                 task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            await asyncio.gather(working, stopping, return_exceptions=True)
             await self._runtime.close()
             self._snapshot = self._runtime.snapshot()
+
+    async def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        await self._runtime.open()
+        self._loop = loop
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._runtime.run(), name="runtime")
+            group.create_task(self._publish(), name="publish")
+            group.create_task(self._measure_lag(), name="lag")
+            self._started.set()
 
     async def _publish(self) -> None:
         while True:
             self._snapshot = self._runtime.snapshot()
+            self._idle = self._runtime.idle  # looked at here, between two steps of the loop, never in one
             await asyncio.sleep(PUBLISH_S)
 
     async def _measure_lag(self) -> None:
@@ -223,6 +237,14 @@ class Engine:
     def _remove_temporary(self) -> None:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def _cause(error: Exception) -> BaseException:
+    """The first real error inside what task groups wrap around it."""
+    cause: BaseException = error
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause
 
 
 def _first_snapshot(clock: Clock, settings: Settings) -> Snapshot:

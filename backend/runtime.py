@@ -3,23 +3,23 @@
 import asyncio
 import functools
 import random
+import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
 import msgspec
 import structlog
 
-from backend.actions.base import Sink, SinkError
-from backend.actions.registry import open_sink
+from backend.actions.base import Sink
 from backend.alerts.model import Alert, DeadLetter, Head, Record
 from backend.alerts.registry import build_alert
 from backend.alerts.text import safe
 from backend.analysis.ledger import LedgerEntry
 from backend.api import Command, Reply, Snapshot
-from backend.assembly import Feed, build_enrichers, open_feeds
+from backend.assembly import Feed, build_enrichers, demo_seed, open_feeds, open_sinks, write_demo_assets
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, EnrichmentError
-from backend.enrichment.history import HistoryEnricher
+from backend.enrichment.history import HistoryEnricher, keys
 from backend.journal import JournalError, outcomes
 from backend.journal.store import Journal
 from backend.lanes import LANES
@@ -37,7 +37,7 @@ from backend.pipeline.route import Router
 from backend.pipeline.scheduler import Scheduler
 from backend.pipeline.verdicts import analysed_row, last_resort, new_row
 from backend.pipeline.work import Analysed, Work
-from backend.settings import Settings, SettingsError
+from backend.settings import Settings
 from backend.snapshots import LaneScore, SnapshotBuilder
 from backend.sources.base import SourceError, SourceStatus
 from backend.telemetry.histogram import Window
@@ -46,6 +46,7 @@ from backend.telemetry.stages import StageTimes
 RESTART_S = 1.0
 RESTART_MAX_S = 60.0
 DAY_MS = 86_400_000
+LAST_WRITES_S = 1.0
 
 log = structlog.get_logger("engine")
 
@@ -86,26 +87,30 @@ class Runtime:
         self._on_dead = on_dead
         self._feeds: list[Feed] = open_feeds(settings, clock)
         self._parsers = {feed.source.name: feed.parser for feed in self._feeds}
-        self._sinks: list[Sink] = _sinks(settings)
+        self._sinks: list[Sink] = open_sinks(settings)
         self._models = Models(settings, clock, self._book, paced=paced)
         self._journal = Journal(home / "journal.db")
         self._enrichers: Sequence[Enricher] = ()
         self._stages = StageTimes()
         self._board = Board()
         self._scores = {lane: LaneScore() for lane in LANES}
-        self._scheduler = Scheduler(functools.partial(unfinished, self._journal, clock))
+        self._scheduler = Scheduler(functools.partial(unfinished, self._journal, clock), pause=clock.sleep)
         self._ingest = Ingest(
             self._journal, Router(settings), self._stages, clock, deliver=self._deliver, dead=self._dead
         )
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
         self.loop_lag = Window()
+        self._source_failures: dict[str, str] = {}
+        """Why a source ended for good, by source."""
         self._source_trouble: dict[str, str] = {}
+        """Why a source waits for its next start."""
         self._ended_sources: set[str] = set()
         self._start_trouble: list[str] = []
         self._tasks: set[asyncio.Task[object]] = set()
         self._commands: Commands | None = None
         self._pool: Pool | None = None
+        self._questions: Questions | None = None
         self._builder = SnapshotBuilder(
             clock=clock,
             board=self._board,
@@ -129,7 +134,9 @@ class Runtime:
         """
         await asyncio.to_thread(self._journal.open)
         if self._settings.demo:
-            await asyncio.to_thread(_demo_assets, self._settings, self._home)
+            await asyncio.to_thread(write_demo_assets, self._settings, self._home)
+            past = await asyncio.to_thread(_demo_past, self._settings, self._clock)
+            await (await self._journal.write(past))
         self._enrichers = build_enrichers(self._settings, self._journal, self._clock)
         for enricher in self._enrichers:
             try:
@@ -180,7 +187,7 @@ class Runtime:
             self._clock,
             size=self._models.workers,
         )
-        questions = Questions(
+        self._questions = Questions(
             journal=self._journal,
             board=self._board,
             investigations=self.investigations,
@@ -195,7 +202,7 @@ class Runtime:
             scheduler=self._scheduler,
             investigations=self.investigations,
             history=history,
-            ask=questions.ask,
+            ask=self._questions.ask,
             clock=self._clock,
             actor=actor,
         )
@@ -212,16 +219,27 @@ class Runtime:
             group.create_task(self._outbox.run(), name="outbox")
 
     async def close(self) -> None:
-        """Close models, enrichers, sinks and, last, the journal."""
+        """Close models, enrichers, sinks and, last, the journal; a part that fails does not stop the rest."""
+        if self._questions is not None:
+            await self._questions.close()
+        await self.investigations.close()
+        await self._scheduler.close()
+        await self._finish_writing()
+        parts: list[Models | Enricher | Sink] = [self._models, *self._enrichers, *self._sinks]
+        for part in parts:
+            try:
+                await part.close()
+            except Exception:  # at the end there is nobody left to tell but the log
+                log.exception("could not be closed", part=type(part).__name__)
+        await asyncio.to_thread(self._journal.close)
+
+    async def _finish_writing(self) -> None:
+        """Let ledger entries that are on their way reach the journal; what takes longer is given up."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=LAST_WRITES_S)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._models.close()
-        for enricher in self._enrichers:
-            await enricher.close()
-        for sink in self._sinks:
-            await sink.close()
-        await asyncio.to_thread(self._journal.close)
 
     async def command(self, command: Command) -> Reply:
         """Carry out what a front end asks."""
@@ -247,43 +265,53 @@ class Runtime:
     @property
     def source_failures(self) -> tuple[str, ...]:
         """Sources that can't work as configured."""
-        return tuple(self._source_trouble.values())
+        return tuple(self._source_failures.values())
+
+    @property
+    def sources_ended(self) -> bool:
+        """No source is left that could bring anything."""
+        return len(self._ended_sources) == len(self._feeds)
 
     async def _read(self, feed: Feed) -> None:
         """Run one source for as long as it lives; what it did not expect restarts it, ever more patiently."""
         name, pause = feed.source.name, RESTART_S
         while True:
+            began = self._clock.mono()
             try:
                 await feed.source.run(self._ingest)
+                break
             except SourceError as error:
-                self._source_trouble[name] = str(error)
+                self._source_failures[name] = str(error)
                 break
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 log.exception("source failed", source=name)
+                if self._clock.mono() - began > RESTART_MAX_S:
+                    pause = RESTART_S
                 self._source_trouble[name] = (
-                    f"source {name} failed ({type(error).__name__}); it is started again"
+                    f"source {name} failed ({type(error).__name__}: {error}); it is started again"
                 )
                 await self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
                 pause = min(pause * 2, RESTART_MAX_S)
-            else:
-                self._source_trouble.pop(name, None)
-                break
+                self._source_trouble.pop(name)
         self._ended_sources.add(name)
 
     def _source_states(self) -> list[SourceStatus]:
         states = []
         for feed in self._feeds:
             status = feed.source.status()
-            trouble = self._source_trouble.get(feed.source.name)
+            name = feed.source.name
+            trouble = self._source_failures.get(name) or self._source_trouble.get(name)
             if trouble is not None:
-                status = msgspec.structs.replace(status, state="failed", detail=str(safe(trouble, 300)))
+                state = "failed" if name in self._source_failures else "reconnecting"
+                status = msgspec.structs.replace(status, state=state, detail=str(safe(trouble, 300)))
             states.append(status)
         return states
 
     def _trouble(self) -> list[str]:
-        lines = [self._journal.stalled, *self._source_trouble.values(), *self._models.trouble()]
+        lines = [self._journal.stalled, *self._source_failures.values(), *self._source_trouble.values()]
+        lines.extend(self._models.trouble())
         lines.extend(self._outbox.trouble.values())
         lines.extend(self._start_trouble)
         lines.extend(getattr(enricher, "problem", "") for enricher in self._enrichers)
@@ -317,14 +345,16 @@ class Runtime:
         job = analysed.job
         score = self._scores[job.lane]
         score.done += 1
-        row = analysed_row(self._board.get(job.alert_id) or new_row(job), analysed.result)
-        score.breached += row.sla_met is False
-        self._board.put(row)
-        self._scheduler.done(job)
-        self.investigations.settled(job.alert_id)
-        self._outbox.kick()
+        old = self._board.get(job.alert_id)
+        row = analysed_row(old or new_row(job), analysed.result)
+        score.breached += row.sla_met is False and (old is None or old.sla_met is None)
+        if old is not None:  # else the board was full: it stays counted there
+            self._board.put(row)
         if self._on_analysed is not None:
             self._on_analysed(analysed)
+        self.investigations.settled(job.alert_id)
+        self._outbox.kick()
+        self._scheduler.done(job)
 
     def _not_stored(self, job: Job, error: BaseException) -> None:
         if self._pool is not None:
@@ -349,26 +379,9 @@ class Runtime:
         task.add_done_callback(self._tasks.discard)
 
 
-def _sinks(settings: Settings) -> list[Sink]:
-    try:
-        return [open_sink(config.uri) for config in settings.sinks]
-    except SinkError as error:
-        raise SettingsError(str(error)) from error
+def _demo_past(settings: Settings, clock: Clock) -> Callable[[sqlite3.Connection], None]:
+    """What writes the demo's earlier shifts into the history. Generates them: run it in a thread."""
+    from backend.sources.demo.past import ACTOR, earlier_shifts
 
-
-def _demo_assets(settings: Settings, home: Path) -> None:
-    """Let the demo's company have its asset register."""
-    from backend.sources.demo.world import World
-
-    if settings.enrichment.assets.path is None:
-        path = home / "assets.csv"
-        home.mkdir(parents=True, exist_ok=True)
-        path.write_text(World(demo_seed(settings)).assets_csv(), encoding="utf-8")
-        settings.enrichment.assets.path = str(path)
-
-
-def demo_seed(settings: Settings) -> int:
-    """The seed of the demo feed that is shown."""
-    from backend.sources.uri import parse_address
-
-    return int(parse_address(settings.sources[0].uri).query.get("seed", "1"))
+    pairs = list(earlier_shifts(demo_seed(settings), clock.wall_ms(), keys))
+    return functools.partial(outcomes.put_past, pairs=pairs, actor=ACTOR)

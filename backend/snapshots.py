@@ -14,6 +14,8 @@ from backend.sources.base import SourceStatus
 from backend.telemetry.histogram import Window
 from backend.telemetry.stages import StageTimes
 
+LAG_STEP_MS = 10.0
+
 NO_COST = CostView(0.0, 0.0, 0.0, None, None, 0.0)
 
 
@@ -88,7 +90,7 @@ class SnapshotBuilder:
             events_total=totals.events,
             dead_letters=totals.dead,
             duplicates=totals.duplicates,
-            engine_lag_ms=round(self._loop_lag.quantile(now, 0.99) or 0.0, 1),
+            engine_lag_ms=_steady(self._loop_lag.quantile(now, 0.99) or 0.0, last),
             trouble=tuple(self._trouble()),
         )
         if last is not None and _same(fresh, last):
@@ -120,6 +122,16 @@ class SnapshotBuilder:
 def _whole_seconds(ms: int) -> int:
     """Times on screen tick in seconds, so that a snapshot does not change more often than what is shown."""
     return ms // 1000 * 1000
+
+
+def _steady(lag_ms: float, last: Snapshot | None) -> float:
+    """The lag to show: the one shown before unless it moved by 10 ms and a quarter.
+
+    A loop with nothing to do still wakes a little sooner or later each time; that is no news.
+    """
+    shown = last.engine_lag_ms if last is not None else 0.0
+    moved = abs(lag_ms - shown)
+    return round(lag_ms, 1) if moved >= LAG_STEP_MS and moved >= shown / 4 else shown
 
 
 def _same(fresh: Snapshot, last: Snapshot) -> bool:

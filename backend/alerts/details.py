@@ -91,10 +91,10 @@ def facts(obj: Object, hidden: Iterable[str], attacker: Callable[[str], bool]) -
 
 def is_under(path: str, prefixes: Iterable[str]) -> bool:
     """Whether a path is one of `prefixes` or lies below one."""
-    return any(
-        path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] in ".[")
-        for prefix in prefixes
-    )
+    for prefix in prefixes:
+        if path.startswith(prefix) and (len(path) == len(prefix) or path[len(prefix)] in ".["):
+            return True
+    return False
 
 
 def techniques_in(value: object) -> list[str]:

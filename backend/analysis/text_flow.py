@@ -40,7 +40,10 @@ class TextFlow:
             return SafeText("")
         self._tail += text
         done, pieces = 0, []
-        for end in self._stops():
+        stops = self._stops()
+        if stops and self._tail.isascii():  # no character of it bears on another: safe whole as in pieces
+            stops = stops[-1:]
+        for end in stops:
             pieces.append(safe_lines(self._tail[done:end]))
             done = end
         self._tail = self._tail[done:]

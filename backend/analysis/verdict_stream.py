@@ -6,6 +6,7 @@ places that the text itself sets (`STOP`), never at the end of a chunk.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Literal
 
 import jiter
@@ -22,6 +23,8 @@ RAW_CHARS = 4 * 1024
 """How much of an answer that is not in our form is shown; then reading it is pointless."""
 _LEAD_CHARS = 256
 """White space and fence that may stand before the object."""
+_PLACE = re.compile(r"(?s:(?<=\\).)|" + STOP.pattern)
+"""Where following JSON has to look: quotes, brackets, backslashes, stops, and what a backslash escapes."""
 _FENCE = re.compile(r"```[A-Za-z]{0,10}(?=[\s{]|$)")
 
 
@@ -55,8 +58,22 @@ class _FactLines:
         self._index = 0
         self._shown = ""
         self.active = True
+        self.broken = False
 
-    def draw(self, partial: str, whole: bool) -> str:
+    def draw_to(self, text: str, stops: list[int], whole: bool) -> SafeText:
+        """What has become readable up to the last of `stops`, at each of which `text` might have paused.
+
+        Sound JSON is looked at once. Where it is not, it is looked at stop by stop, so that what was readable
+        before the flaw is shown, however much came at once.
+        """
+        shown = self._draw(text[: stops[-1]], whole)
+        if self.broken and len(stops) > 1:
+            self.broken, self.active = False, True
+            shown = "".join(self._draw(text[:stop], whole=False) for stop in stops[:-1] if self.active)
+            self.active = False
+        return SafeText(shown)
+
+    def _draw(self, partial: str, whole: bool) -> str:
         """What has become readable, `partial` being the object up to a place where it may pause."""
         try:
             value = jiter.from_json(
@@ -66,6 +83,7 @@ class _FactLines:
             )
         except ValueError:
             self.active = False
+            self.broken = True
             return ""
         facts = value.get("facts") if isinstance(value, dict) else None
         if not isinstance(facts, list):
@@ -194,16 +212,24 @@ class VerdictReader:
         return True
 
     def _inside(self) -> bool:
-        for at in range(self._scanned, min(len(self._buffer), OBJECT_CHARS)):
+        stops: list[int] = []
+        for at in self._places():
             stop = self._scan(self._buffer[at])
             if self._depth == 0:
-                return self._object_whole(at + 1)
-            if stop and self._facts.active:
-                self._delta("facts", SafeText(self._facts.draw(self._buffer[: at + 1], whole=False)))
+                return self._object_whole(at + 1, stops)
+            if stop:
+                stops.append(at + 1)
+        if stops and self._facts.active:
+            self._delta("facts", self._facts.draw_to(self._buffer, stops, whole=False))
         self._scanned = len(self._buffer)
         if self._scanned >= OBJECT_CHARS:
             self._fail(f"the verdict object is longer than {OBJECT_CHARS} characters")
         return False
+
+    def _places(self) -> Iterator[int]:
+        """Where something may happen in what has not been followed yet; what follows a backslash is one."""
+        for match in _PLACE.finditer(self._buffer, self._scanned, OBJECT_CHARS):
+            yield match.start()
 
     def _scan(self, char: str) -> bool:
         """Follow strings and nesting; True where the text may be shown up to here."""
@@ -218,12 +244,12 @@ class VerdictReader:
         self._depth += (char in "{[") - (char in "}]")
         return char in "}],"
 
-    def _object_whole(self, end: int) -> bool:
+    def _object_whole(self, end: int, stops: list[int]) -> bool:
         from backend.analysis.schema import InvalidVerdictError, check
 
         text, self._buffer = self._buffer[:end], self._buffer[end:]
         if self._facts.active:
-            self._delta("facts", SafeText(self._facts.draw(text, whole=True)))
+            self._delta("facts", self._facts.draw_to(text, [*stops, end], whole=True))
         try:
             checked = check(text)
         except InvalidVerdictError as error:

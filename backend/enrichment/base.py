@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     hard: bool = False
     """A hard signal: while it stands nothing may lower the alert (crown-jewel asset, known-bad address)."""
     tags: tuple[str, ...] = ()
-    """Machine-readable facts rules may test: `asset:crown_jewel`, `history:false_positive`, `geo:foreign` …"""
+    """Machine-readable facts that rules test: `asset:crown_jewel`, `history:false_positive` …"""
     cache: CacheState = "miss"
     age_s: float = 0.0
     """How old the answer is."""

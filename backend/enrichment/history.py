@@ -21,6 +21,8 @@ MIN_HUMAN = 3
 """Human decisions below which nothing is concluded from them."""
 CONSISTENT = 0.8
 """Share of human decisions that counts as consistent."""
+LEARNED_MS = 24 * 3_600_000
+"""History shorter than a day can't call anything new."""
 BURST_WINDOW_MIN = 10
 BURST_AT = 20
 """Alerts of one pair in the window from which on it is called a burst."""
@@ -49,6 +51,10 @@ class HistorySummary(msgspec.Struct, frozen=True):
 
 class HistoryReader(Protocol):
     """The journal, as far as history needs it."""
+
+    async def began_ms(self) -> int | None:
+        """Wall clock of the oldest verdict on record; None where there is none."""
+        ...
 
     async def summary(self, rule_key: str, entity_key: str) -> HistorySummary | None:
         """What is recorded of the pair (see `keys`); None where nothing is. Never blocks the loop."""
@@ -157,9 +163,11 @@ class HistoryEnricher:
         self._reading: dict[Key, asyncio.Task[_Entry]] = {}
         self._stale: set[Key] = set()
         self._count_on_enrich = count_on_enrich
+        self._began_ms: int | None = None
 
     async def start(self) -> None:
-        """Nothing to load: memory fills as alerts come."""
+        """Ask how far back the journal reaches; summaries are loaded as alerts come."""
+        self._began_ms = await self._reader.began_ms()
 
     async def close(self) -> None:
         """Give up look-ups on their way."""
@@ -182,6 +190,7 @@ class HistoryEnricher:
 
         A second verdict of the same kind (machine, human) on the same alert replaces the first.
         """
+        self._began_ms = when_ms if self._began_ms is None else min(self._began_ms, when_ms)
         key = keys(head)
         entry = self._entries.get(key)
         if entry is not None:
@@ -239,17 +248,22 @@ class HistoryEnricher:
     def _minute(self) -> int:
         return int(self._clock.mono() // 60)
 
+    def _first(self, entity: str) -> tuple[str, int, tuple[str, ...]]:
+        """Seeing something for the first time tells something only to those who have watched for a while."""
+        text = f"First time this rule is seen on {entity}"
+        watched_ms = self._clock.wall_ms() - self._began_ms if self._began_ms is not None else 0
+        if watched_ms >= LEARNED_MS:
+            return text, 1, ("history:first_seen",)
+        since = f"in {span(watched_ms)} of history" if watched_ms > 0 else "and the history is empty"
+        return f"{text}, {since}", 0, ("history:no_past",)
+
     def _findings(self, head: Head, entry: _Entry, cache: CacheState) -> tuple[Finding, ...]:
         age = max(0.0, self._clock.mono() - entry.loaded) if cache == "hit" else 0.0
         rule, entity = keys(head)
         found = []
-        said: tuple[str, int, tuple[str, ...]]
         others = entry.seen_before(head.uid)
-        if others <= 0:
-            said = (f"First time this rule is seen on {entity}", 1, ("history:first_seen",))
-        else:
-            said = _past(entry, others, entity, self._clock.wall_ms())
-        text, weight, tags = said
+        past = _past(entry, others, entity, self._clock.wall_ms()) if others > 0 else self._first(entity)
+        text, weight, tags = past
         found.append(Finding("history", safe(text, 400), weight, tags=tags, cache=cache, age_s=age))
         burst = self._bursts.get((rule, entity))
         recent = burst.total(self._minute()) if burst else 0

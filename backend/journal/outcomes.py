@@ -1,7 +1,8 @@
 """Writing what was found and decided: verdicts, turns, decisions, history, cost, and deliveries owed."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -119,6 +120,21 @@ def put_history(
             " verdicts = json_set(verdicts, ?, coalesce(json_extract(verdicts, ?), 0) + 1)"
             " where rule_key = ? and entity_key = ?",
             (when_ms, path, path, rule_key, entity_key),
+        )
+
+
+def put_past(
+    connection: sqlite3.Connection,
+    *,
+    pairs: Iterable[tuple[str, str, int, str, int, int]],
+    actor: str,
+) -> None:
+    """Write whole summaries: rule, entity, times seen, how people closed all of them, first and last ms."""
+    for rule_key, entity_key, seen, verdict, first_ms, last_ms in pairs:
+        counts = json.dumps({verdict: seen})
+        connection.execute(
+            "insert or replace into history values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (rule_key, entity_key, seen, first_ms, last_ms, counts, counts, verdict, last_ms, actor),
         )
 
 

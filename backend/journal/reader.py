@@ -164,6 +164,12 @@ class Reader:
         seen, first_ms, last_ms, verdicts, human, *last = row
         return HistoryRow(seen, first_ms, last_ms, json.loads(verdicts), json.loads(human), *last)
 
+    def history_began_ms(self) -> int | None:
+        """Wall clock of the oldest verdict that is summed up; None where there is none."""
+        row = self._connection.execute("select min(first_ms) from history").fetchone()
+        began: int | None = row[0]
+        return began
+
     def calls(self, since_ms: int) -> list[bytes]:
         """Ledger entries started since, oldest first."""
         rows = self._connection.execute(

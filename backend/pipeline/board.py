@@ -63,7 +63,6 @@ class Board:
             self._take_out(old)
         elif len(self._rows) - len(self._closed) >= self._limit and not self._make_room(row):
             self.beyond += 1
-            self.version += 1
             return
         self._rows[row.id] = row
         bisect.insort(self._all, (_urgency(row), row.id))

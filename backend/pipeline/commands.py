@@ -1,10 +1,12 @@
 """What people ask of the engine: each command becomes a change in the journal, then one on the board."""
 
 import functools
+import sqlite3
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from backend.alerts.model import Head
 from backend.alerts.text import safe
 from backend.analysis.model import Decided
 from backend.api import (
@@ -23,10 +25,11 @@ from backend.api import (
 from backend.clock import Clock
 from backend.enrichment.history import HistoryEnricher, keys
 from backend.journal import outcomes
+from backend.journal.reader import Reader
 from backend.journal.store import Journal
 from backend.journal.stored import Decision, DecisionKind
 from backend.pipeline.board import Board
-from backend.pipeline.investigations import Investigations
+from backend.pipeline.investigations import Investigations, in_words
 from backend.pipeline.job import Job
 from backend.pipeline.scheduler import Scheduler
 
@@ -87,65 +90,61 @@ class Commands:
         row = self._board.get(alert_id)
         if row is None:
             return _gone(alert_id)
-        if row.state in ("enriching", "analysing"):
-            return Reply(True, "already being investigated", (alert_id,))
-        now = self._clock.wall_ms()
-        await self._write([Decision(alert_id, "investigate", "", self._actor, "", now)])
         job = Job(alert_id, row.head, row.lane, row.received_ms, row.deadline_ms, self._clock.mono())
-        self._scheduler.ask(job)
+        if not self._scheduler.ask(job):
+            return Reply(True, "already being investigated", (alert_id,))
+        decision = Decision(alert_id, "investigate", "", self._actor, "", self._clock.wall_ms())
+        await self._write([decision], {})
         return Reply(True, "investigating", (alert_id,))
 
     async def _decide(self, command: Claim | AddNote | Decide) -> Reply:
         rows = [row for row in map(self._board.get, command.alert_ids) if row is not None]
         if not rows:
             return _gone(*command.alert_ids)
-        now = self._clock.wall_ms()
-        actor = command.actor
-        note = str(safe(command.note, MAX_NOTE)) if not isinstance(command, Claim) else ""
+        note = str(safe(command.note.strip(), MAX_NOTE)) if not isinstance(command, Claim) else ""
+        if isinstance(command, AddNote) and not note:
+            return Reply(False, "the note is empty")
+        if isinstance(command, Claim):
+            rows = [row for row in rows if row.state != "closed"]
+            if not rows:
+                return Reply(False, "closed already; undo, or decide anew", command.alert_ids)
         disposition = command.disposition if isinstance(command, Decide) else ""
-        kind: DecisionKind = {Claim: "claim", AddNote: "note", Decide: "decide"}[type(command)]  # type: ignore[assignment]
-        await self._write([Decision(row.id, kind, disposition, actor, note, now) for row in rows])
-        for row in rows:
-            self._apply(row, kind, disposition, actor, bool(note))
-            if kind == "decide":
-                await self._remember(row, disposition, actor, now)
-            words = {"claim": "claimed it", "note": f"note: {note}"}.get(kind, f"closed it as {disposition}")
-            tail = f": {note}" if note and kind == "decide" else ""
-            self._investigations.writing(row.id).append(Decided(safe(words + tail), actor, now))
-            self._investigations.changed(row.id)
+        kind: DecisionKind = {Claim: "claim", AddNote: "note", Decide: "decide"}[type(command)]  # type: ignore[assignment]  # the values are its literals
+        now = self._clock.wall_ms()
+        decisions = [Decision(row.id, kind, disposition, command.actor, note, now) for row in rows]
+        await self._write(decisions, {row.id: row.head for row in rows})
+        for decision in decisions:
+            self._apply(decision)
         return Reply(True, _said(kind, disposition, len(rows)), tuple(row.id for row in rows))
 
-    def _apply(self, row: Row, kind: DecisionKind, disposition: str, actor: str, noted: bool) -> None:
-        has_note = row.has_note or noted
-        if kind == "claim":
-            self._board.update(row.id, state="claimed", decided_by=actor)
-        elif kind == "decide":
+    def _apply(self, decision: Decision) -> None:
+        """Show a decision that is on disk."""
+        row = self._board.get(decision.alert_id)
+        if row is None:
+            return
+        has_note = row.has_note or bool(decision.note)
+        if decision.kind == "claim":
+            self._board.update(row.id, state="claimed", decided_by=decision.actor)
+        elif decision.kind == "decide":
             self._board.update(
-                row.id, state="closed", verdict=disposition, decided_by=actor, has_note=has_note
+                row.id,
+                state="closed",
+                verdict=decision.disposition,
+                decided_by=decision.actor,
+                has_note=has_note,
             )
+            if self._history is not None:
+                self._history.record_verdict(
+                    row.head, decision.disposition, True, decision.wall_ms, decision.actor
+                )
         else:
             self._board.update(row.id, has_note=True)
-
-    async def _remember(self, row: Row, disposition: str, actor: str, now: int) -> None:
-        rule_key, entity_key = keys(row.head)
-        if not (rule_key and entity_key):
-            return
-        await self._journal.write(
-            functools.partial(
-                outcomes.put_history,
-                rule_key=rule_key,
-                entity_key=entity_key,
-                verdict=disposition,
-                when_ms=now,
-                human_actor=actor,
-            )
-        )
-        if self._history is not None:
-            self._history.record_verdict(row.head, disposition, True, now, actor)
+        event = Decided(in_words(decision), decision.actor, decision.wall_ms)
+        self._investigations.tell(row.id, event, analysed=row.verdict_ms > 0)
 
     async def _undo(self, actor: str) -> Reply:
         now = self._clock.wall_ms()
-        undone = await (await self._journal.write(functools.partial(outcomes.undo, actor=actor, wall_ms=now)))
+        undone = await (await self._journal.write(functools.partial(_take_back, actor=actor, now=now)))
         if not undone:
             return Reply(False, "nothing of yours to undo")
         for decision in undone:
@@ -160,27 +159,51 @@ class Commands:
         trail = await self._journal.read(lambda reader: reader.decisions([alert_id]))
         if stored is None:
             return
+        if decision.kind == "decide" and self._history is not None:
+            self._history.forget(stored.head)
         row = self._board.get(alert_id)
         if row is not None:
+            machine = stored.result.analysis.verdict.verdict if stored.result is not None else ""
+            row = msgspec.structs.replace(row, verdict=machine)
             self._board.put(restored(row, stored.closed, stored.result is not None, trail))
-            verdict = stored.result.analysis.verdict.verdict if stored.result is not None else ""
-            self._board.update(alert_id, verdict=verdict)
-            if decision.kind == "decide":
-                await self._unlearn(row, decision)
-        self._investigations.writing(alert_id).append(Decided(safe("undid that"), decision.actor, now))
-        self._investigations.changed(alert_id)
+        words = safe(f"took back: {in_words(msgspec.structs.replace(decision, undone_ms=None))}")
+        event = Decided(words, decision.actor, now)
+        self._investigations.tell(alert_id, event, analysed=stored.result is not None)
 
-    async def _unlearn(self, row: Row, decision: Decision) -> None:
-        rule_key, entity_key = keys(row.head)
-        forget = functools.partial(
-            outcomes.drop_history, rule_key=rule_key, entity_key=entity_key, verdict=decision.disposition
-        )
-        await (await self._journal.write(forget))
-        if self._history is not None:
-            self._history.forget(row.head)
+    async def _write(self, decisions: list[Decision], heads: dict[int, Head]) -> None:
+        """One gesture: the audit trail and what it teaches the history, in one transaction."""
 
-    async def _write(self, decisions: list[Decision]) -> None:
-        await (await self._journal.write(functools.partial(outcomes.put_decisions, decisions=decisions)))
+        def put(connection: sqlite3.Connection) -> None:
+            outcomes.put_decisions(connection, decisions)
+            for decision in decisions:
+                rule_key, entity_key = (
+                    keys(heads[decision.alert_id]) if decision.kind == "decide" else ("", "")
+                )
+                if rule_key and entity_key:
+                    outcomes.put_history(
+                        connection,
+                        rule_key=rule_key,
+                        entity_key=entity_key,
+                        verdict=decision.disposition,
+                        when_ms=decision.wall_ms,
+                        human_actor=decision.actor,
+                    )
+
+        await (await self._journal.write(put))
+
+
+def _take_back(connection: sqlite3.Connection, *, actor: str, now: int) -> list[Decision]:
+    """Undo the actor's latest gesture, and what the history learnt by it, in one transaction."""
+    undone = outcomes.undo(connection, actor, now)
+    reader = Reader(connection)
+    for decision in undone:
+        stored = reader.alert(decision.alert_id) if decision.kind == "decide" else None
+        if stored is not None:
+            rule_key, entity_key = keys(stored.head)
+            outcomes.drop_history(
+                connection, rule_key=rule_key, entity_key=entity_key, verdict=decision.disposition
+            )
+    return undone
 
 
 def restored(row: Row, closed: int, has_verdict: bool, trail: list[Decision]) -> Row:
@@ -211,4 +234,4 @@ def _alerts(count: int) -> str:
 
 
 def _gone(*alert_ids: int) -> Reply:
-    return Reply(False, f"{_alerts(len(alert_ids))} not on the board any more", alert_ids)
+    return Reply(False, f"{_alerts(len(alert_ids))} not in the queue any more", alert_ids)

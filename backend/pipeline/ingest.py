@@ -90,6 +90,13 @@ class Ingest:
             self._room.clear()
             await self._room.wait()
         self._waiting += len(records)
+        try:
+            return await self._store(records)
+        except BaseException:
+            self._release(len(records))  # nothing of it is on its way to the disk
+            raise
+
+    async def _store(self, records: Sequence[Record]) -> "asyncio.Future[None]":
         started = time.perf_counter()
         parsed = self._parse(records)
         parse_ms = (time.perf_counter() - started) * 1000 / len(records)
@@ -100,16 +107,21 @@ class Ingest:
         first_ms = records[0].received_ms
 
         def committed(future: "asyncio.Future[Stored]") -> None:
+            error = asyncio.CancelledError() if future.cancelled() else future.exception()
+            if error is None:
+                # Also where the source no longer waits: what is stored must be analysed.
+                self._measure(future.result(), first_ms, parse_ms, route_ms, len(records))
+                self._hand_on(future.result(), parse_ms, route_ms)
             self._release(len(records))
             if handed.done():
                 return
-            if future.cancelled() or future.exception() is not None:
-                handed.set_exception(future.exception() or asyncio.CancelledError())
-                handed.exception()
-                return
-            self._measure(future.result(), first_ms, parse_ms, route_ms, len(records))
-            self._hand_on(future.result(), parse_ms, route_ms)
-            handed.set_result(None)
+            if error is None:
+                handed.set_result(None)
+            elif isinstance(error, asyncio.CancelledError):
+                handed.cancel()
+            else:
+                handed.set_exception(error)
+                handed.exception()  # seen: the source may have ended meanwhile
 
         written.add_done_callback(committed)
         return handed

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import msgspec
+import structlog
 
 from backend.alerts.model import Alert, Head
 from backend.alerts.text import SafeText, safe, safe_lines
@@ -13,6 +14,7 @@ from backend.analysis.model import (
     AttemptStarted,
     Decided,
     Delta,
+    QuestionAsked,
     TranscriptEvent,
     VerdictReady,
 )
@@ -29,8 +31,13 @@ KEPT = 512
 RAW_SHOWN = 64 * 1024
 """Bytes of a raw record that are shown; all of them are kept."""
 
+INDENTED_SHOWN = 8 * RAW_SHOWN
+"""Bytes above which an indented record is shown as it came."""
+
 BuildAlert = Callable[[bytes, Head, str], Alert]
 """(raw bytes, head, source name) to the whole alert."""
+
+log = structlog.get_logger("investigations")
 
 _NOTHING = TranscriptSlice((), 0, live=False)
 
@@ -47,7 +54,8 @@ class Investigations:
         self._watched: dict[int, int] = {}
         self._details: dict[int, Detail] = {}
         self._evidence: dict[int, tuple[tuple[Evidence, ...], tuple[str, ...]]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._publishing: dict[int, asyncio.Task[None]] = {}
+        self._outdated: set[int] = set()
 
     def detail(self, alert_id: int) -> Detail | None:
         """The published detail of a watched alert; None while it loads."""
@@ -95,21 +103,56 @@ class Investigations:
         self._evidence.pop(alert_id, None)
         self.changed(alert_id)
 
+    def tell(self, alert_id: int, event: Decided, *, analysed: bool) -> None:
+        """Add what a person did to the transcript; one not in memory is rebuilt with it when it is opened."""
+        if alert_id in self._transcripts or not analysed:
+            self.writing(alert_id).append(event)
+        self.changed(alert_id)
+
     def changed(self, alert_id: int) -> None:
-        """Something about an alert changed: publish it anew if it is watched."""
-        if alert_id in self._watched:
-            task = asyncio.get_running_loop().create_task(self._publish(alert_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        """Something about an alert changed: publish it anew if it is watched.
+
+        One publishing at a time per alert, so that an older state never replaces a newer one.
+        """
+        if alert_id not in self._watched:
+            return
+        self._outdated.add(alert_id)
+        if alert_id not in self._publishing:
+            task = asyncio.get_running_loop().create_task(self._keep_published(alert_id))
+            self._publishing[alert_id] = task
+            task.add_done_callback(lambda _done: self._publishing.pop(alert_id, None))
+
+    async def load(self, alert_id: int) -> None:
+        """Have the transcript in memory, told again from the journal if need be."""
+        if alert_id in self._transcripts:
+            return
+        row = await self._journal.read(lambda reader: reader.alert(alert_id))
+        if row is not None and row.result is not None:
+            decisions = await self._journal.read(lambda reader: reader.decisions([alert_id]))
+            turns = await self._journal.read(lambda reader: reader.turns(alert_id))
+            self._rebuild(alert_id, row, decisions, turns)
+
+    async def close(self) -> None:
+        """Give up what is being published."""
+        tasks = list(self._publishing.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep_published(self, alert_id: int) -> None:
+        while alert_id in self._outdated:
+            self._outdated.discard(alert_id)
+            try:
+                await self._publish(alert_id)
+            except Exception:  # the pane keeps what it shows; the next change tries again
+                log.exception("detail could not be published", alert_id=alert_id)
 
     async def _publish(self, alert_id: int) -> None:
+        await self.load(alert_id)
         row = await self._journal.read(lambda reader: reader.alert(alert_id))
         if row is None:
             return
         decisions = await self._journal.read(lambda reader: reader.decisions([alert_id]))
-        if alert_id not in self._transcripts and row.result is not None:
-            turns = await self._journal.read(lambda reader: reader.turns(alert_id))
-            self._rebuild(alert_id, row, decisions, turns)
         detail = await asyncio.to_thread(self._detail, row, decisions)
         if detail is not None and alert_id in self._watched:
             self._details[alert_id] = detail
@@ -162,10 +205,8 @@ class Investigations:
                 analysis.guardrails.ungrounded,
             )
         )
-        for event in turns:
+        for event in in_order(turns, decisions):
             transcript.append(event)
-        for decision in decisions:
-            transcript.append(Decided(_words(decision), decision.actor, decision.wall_ms))
         transcript.finish()
 
     def _forget(self) -> None:
@@ -182,19 +223,34 @@ def raw_text(raw: bytes) -> SafeText:
     if shown.lstrip()[:1] in (b"{", b"[") and len(raw) <= RAW_SHOWN:
         try:
             shown = msgspec.json.format(raw, indent=2)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             shown = raw
+        if len(shown) > INDENTED_SHOWN:
+            shown = raw  # nested so deeply that most of it would be indentation
     text = safe_lines(shown.decode("utf-8", "replace"))
     if len(raw) > RAW_SHOWN:
         text = SafeText(f"{text}\n… {len(raw) - RAW_SHOWN:,} more bytes, kept in the journal")
     return text
 
 
+def in_order(turns: Sequence[TranscriptEvent], decisions: Sequence[Decision]) -> list[TranscriptEvent]:
+    """Questions with their answers, and what people did, by the time of each."""
+    told: list[tuple[int, list[TranscriptEvent]]] = []
+    for event in turns:
+        if isinstance(event, QuestionAsked) or not told:
+            told.append((event.wall_ms if isinstance(event, QuestionAsked) else 0, []))
+        told[-1][1].append(event)
+    told.extend((d.wall_ms, [Decided(in_words(d), d.actor, d.wall_ms)]) for d in decisions)
+    told.sort(key=lambda one: one[0])
+    return [event for _, events in told for event in events]
+
+
 def _note(decision: Decision) -> NoteView:
-    return NoteView(decision.wall_ms, decision.actor, _words(decision), safe(decision.note))
+    return NoteView(decision.wall_ms, decision.actor, in_words(decision), safe(decision.note))
 
 
-def _words(decision: Decision) -> SafeText:
+def in_words(decision: Decision) -> SafeText:
+    """What a person did, as the transcript and the trail say it."""
     words = {
         "claim": "claimed it",
         "decide": f"closed it as {decision.disposition}",

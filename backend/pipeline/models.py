@@ -145,11 +145,11 @@ class Models:
         ]
 
     def _ladder(self, lane: str, caller: Caller, pace: float) -> Ladder:
-        chain = [
-            self._rung(self._models[name], lane)
-            for name in self._settings.chain(lane)
-            if name in self._models
-        ]
+        chain = []
+        for name in self._settings.chain(lane):
+            if name not in self._models:  # the playbook: what stands behind it would never be asked
+                break
+            chain.append(self._rung(self._models[name], lane))
         return Ladder(
             chain,
             caller,

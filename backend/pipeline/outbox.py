@@ -9,7 +9,7 @@ import structlog
 from backend.actions.base import Parcel, Sink, SinkError
 from backend.clock import Clock
 from backend.journal import outcomes
-from backend.journal.reader import Owed, Reader
+from backend.journal.reader import Owed
 from backend.journal.store import Journal
 
 RETRY_S = 5.0
@@ -26,53 +26,62 @@ class Outbox:
         self._journal = journal
         self._sinks = sinks
         self._clock = clock
-        self._kick = asyncio.Event()
-        self._retry_at: dict[str, float] = {}
+        self._kicks = {name: asyncio.Event() for name in sinks}
+        self._owing = set(sinks)
         self.trouble: dict[str, str] = {}
         """What is wrong, by sink."""
-        self.empty = True
+
+    @property
+    def empty(self) -> bool:
         """Nothing is owed to anybody, as of the last look."""
+        return not self._owing
 
     def kick(self) -> None:
         """Something new is owed."""
-        self.empty = not self._sinks
-        self._kick.set()
+        self._owing.update(self._sinks)
+        for kick in self._kicks.values():
+            kick.set()
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         self.kick()
-        while self._sinks:
-            self._kick.clear()
-            now = self._clock.mono()
-            due = [name for name in self._sinks if self._retry_at.get(name, 0.0) <= now]
-            owed = await self._journal.read(functools.partial(Reader.owed, sinks=due))
-            tried = await self._deliver(owed)
-            self.empty = not owed and not self.trouble
-            if not tried:
-                try:
-                    async with self._clock.timeout(RETRY_S if self.trouble else None):
-                        await self._kick.wait()
-                except TimeoutError:
-                    continue
+        async with asyncio.TaskGroup() as group:
+            for name, sink in self._sinks.items():
+                group.create_task(self._serve(name, sink), name=f"sink-{name}")
 
-    async def _deliver(self, owed: list[Owed]) -> bool:
-        """One round; True if anything was delivered, so that the next round follows at once."""
-        by_sink: dict[str, list[Owed]] = {}
-        for one in owed:
-            by_sink.setdefault(one.sink, []).append(one)
-        results = await asyncio.gather(*(self._to_sink(name, items) for name, items in by_sink.items()))
-        return any(results)
+    async def _serve(self, name: str, sink: Sink) -> None:
+        """One sink: everything owed to it, oldest first."""
+        kick = self._kicks[name]
+        while True:
+            kick.clear()
+            owed = await self._journal.read(lambda reader: reader.owed([name]))
+            if not owed:
+                if not kick.is_set():
+                    self._owing.discard(name)
+                    await kick.wait()
+            elif not await self._deliver(name, sink, owed):
+                await self._clock.sleep(RETRY_S)
 
-    async def _to_sink(self, name: str, owed: list[Owed]) -> bool:
-        sink = self._sinks[name]
+    async def _deliver(self, name: str, sink: Sink, owed: list[Owed]) -> bool:
         try:
             async with self._clock.timeout(DELIVERY_TIMEOUT_S):
                 await sink.deliver([Parcel(one.idempotency_key, one.payload) for one in owed])
-        except (SinkError, TimeoutError) as error:
-            self.trouble[name] = str(error) or f"sink {name} did not answer in {DELIVERY_TIMEOUT_S:.0f} s"
-            self._retry_at[name] = self._clock.mono() + RETRY_S
-            log.warning("delivery failed", sink=name, error=str(error))
-            return False
+        except SinkError as error:
+            return self._failed(name, str(error))
+        except TimeoutError:
+            return self._failed(
+                name, f"sink {name}: no answer in {DELIVERY_TIMEOUT_S:.0f} s; it is tried again"
+            )
+        except Exception as error:  # a sink's surprise must cost its own deliveries a pause, nothing else
+            log.exception("sink raised", sink=name)
+            return self._failed(
+                name, f"sink {name} failed ({type(error).__name__}: {error}); it is tried again"
+            )
         self.trouble.pop(name, None)
         await (await self._journal.write(functools.partial(outcomes.delivered, ids=[o.id for o in owed])))
         return True
+
+    def _failed(self, name: str, why: str) -> bool:
+        self.trouble[name] = why
+        log.warning("delivery failed", sink=name, error=why)
+        return False

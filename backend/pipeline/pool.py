@@ -48,8 +48,11 @@ class Pool:
             job = await self._scheduler.take(critical_only=critical_only)
             try:
                 await self._work(job)
-            except asyncio.CancelledError:
-                raise
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                await self.failed(job, error)  # a library's own cancellation got out: it must not end us
             except Exception as error:  # noqa: BLE001  # a stage's surprise must cost one try, not the worker
                 await self.failed(job, error)
             else:

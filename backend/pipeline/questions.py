@@ -17,10 +17,10 @@ from backend.analysis.model import (
 )
 from backend.analysis.prompts import Exchange
 from backend.analysis.question import FollowUp
+from backend.analysis.transcript import Transcript
 from backend.api import Reply, Row
 from backend.clock import Clock
 from backend.journal import outcomes
-from backend.journal.reader import AlertRow
 from backend.journal.store import Journal
 from backend.pipeline.board import Board
 from backend.pipeline.investigations import BuildAlert, Investigations
@@ -67,27 +67,60 @@ class Questions:
             return Reply(False, "the question is empty")
         if row.id in self._asking:
             return Reply(False, "an answer is still being written; ask when it is done")
-        stored = await self._journal.read(lambda reader: reader.alert(row.id))
-        if stored is None:
-            return Reply(False, "the alert is not in the journal any more")
         self._asking.add(row.id)
-        task = asyncio.get_running_loop().create_task(self._answer(row, stored, text))
+        task = asyncio.get_running_loop().create_task(self._answer(row, text))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _done: self._asking.discard(row.id))
         return Reply(True, "asked", (row.id,))
 
-    async def _answer(self, row: Row, stored: AlertRow, question: SafeText) -> None:
-        transcript = self._investigations.writing(row.id)
+    async def close(self) -> None:
+        """Give up the answers that are being written."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _answer(self, row: Row, question: SafeText) -> None:
+        try:
+            await self._investigations.load(row.id)
+            transcript = self._investigations.writing(row.id)
+            while transcript.live:  # one voice at a time: the question follows what is being written
+                await self._clock.sleep(WAIT_STEP_S)
+            async with self._room:
+                await self._ask(row, transcript, question)
+        except Exception:
+            log.exception("question failed", alert_id=row.id)
+
+    async def _ask(self, row: Row, transcript: Transcript, question: SafeText) -> None:
         turns = await self._journal.read(lambda reader: reader.turns(row.id))
         turn = 1 + sum(isinstance(event, QuestionAsked) for event in turns)
-        while transcript.live:  # one voice at a time: the question follows what is being written
-            await self._clock.sleep(WAIT_STEP_S)
-        asked = QuestionAsked(turn, question, self._actor, self._clock.wall_ms())
+        started = self._clock.wall_ms()
+        asked = QuestionAsked(turn, question, self._actor, started)
         transcript.append(asked)
+        try:
+            job = await self._job(row, turn)
+            answer = await self._ladder.ask(job, exchanges(turns), question, transcript.append)
+        except Exception as error:  # shown where the person waits for the answer, and kept
+            log.error("question failed", alert_id=row.id, exc_info=error)
+            words = safe(f"{type(error).__name__}: {error}", 200)
+            failed = AttemptEnded(turn, "watchfloor", "engine", "error", words)
+            transcript.append(failed)
+            await self._keep(row.id, [asked, failed])
+            return
+        finally:
+            transcript.finish()
+        await self._keep(row.id, _kept(asked, answer, turn, started))
+        current = self._board.get(row.id)
+        if current is not None:
+            self._board.update(row.id, cost_usd=current.cost_usd + answer.cost_usd)
+
+    async def _job(self, row: Row, turn: int) -> AnalysisJob:
+        stored = await self._journal.read(lambda reader: reader.alert(row.id))
+        assert stored is not None  # noqa: S101  # rows of the board are in the journal
         alert = self._build_alert(stored.raw, stored.head, stored.source)
         result = stored.result
-        job = AnalysisJob(
+        return AnalysisJob(
             alert=alert,
             evidence=result.evidence if result is not None else (),
             signals=injection_signals(alert),
@@ -97,24 +130,10 @@ class Questions:
             alert_id=row.id,
             analysis=result.analysis if result is not None else None,
         )
-        try:
-            async with self._room:
-                started = self._clock.wall_ms()
-                answer = await self._ladder.ask(job, exchanges(turns), question, transcript.append)
-        except Exception as error:  # shown where the person waits for the answer
-            log.error("question failed", alert_id=row.id, exc_info=error)
-            failed = safe(f"{type(error).__name__}: {error}", 200)
-            transcript.append(AttemptEnded(turn, "watchfloor", "engine", "error", failed))
-            return
-        finally:
-            transcript.finish()
-        kept = _kept(asked, answer, turn, started)
-        await (
-            await self._journal.write(functools.partial(outcomes.put_events, alert_id=row.id, events=kept))
-        )
-        current = self._board.get(row.id)
-        if current is not None:
-            self._board.update(row.id, cost_usd=current.cost_usd + answer.cost_usd)
+
+    async def _keep(self, alert_id: int, events: list[TranscriptEvent]) -> None:
+        put = functools.partial(outcomes.put_events, alert_id=alert_id, events=events)
+        await (await self._journal.write(put))
 
 
 def exchanges(turns: list[TranscriptEvent]) -> tuple[Exchange, ...]:

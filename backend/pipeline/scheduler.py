@@ -5,7 +5,6 @@ when there is room again. Deadlines run from receipt, so the journal's own order
 """
 
 import asyncio
-import contextlib
 import heapq
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -47,9 +46,7 @@ class _Lane:
 class Scheduler:
     """Lanes of jobs; workers take from it. Used on one loop only."""
 
-    def __init__(
-        self, refill: Refill, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-    ) -> None:
+    def __init__(self, refill: Refill, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """`refill` fetches what did not fit into memory; `pause` waits before it is asked again."""
         self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
         self._asked: list[Job] = []
@@ -155,8 +152,7 @@ class Scheduler:
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _push(self, lane: _Lane, job: Job) -> None:
         heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
@@ -221,13 +217,14 @@ class Scheduler:
             lane.spilled = max(1, lane.spilled - len(jobs))
 
     def _wake(self, job: Job) -> None:
-        for index, (critical_only, waiter) in enumerate(self._waiters):
-            if not critical_only or job.lane == "critical" or job.asked_for:
-                del self._waiters[index]
-                if not waiter.done():
-                    waiter.set_result(None)
-                    return
-                self._wake(job)  # that one was cancelled and can't take it: the next one
+        for_all = job.lane == "critical" or job.asked_for
+        for entry in tuple(self._waiters):
+            critical_only, waiter = entry
+            if critical_only and not for_all:
+                continue
+            self._waiters.remove(entry)
+            if not waiter.done():  # else it was cancelled and can't take it: the next one
+                waiter.set_result(None)
                 return
 
     def _wake_all(self) -> None:

@@ -19,6 +19,8 @@ def analysed_row(row: Row, result: Result) -> Row:
     """A row with its verdict; what a human has decided meanwhile stands."""
     analysis = result.analysis
     human = row.state in ("claimed", "closed")
+    # Asked for anew, an alert keeps what its first verdict had: the deadline was met, or not, by that one.
+    met = result.verdict_ms <= row.deadline_ms if row.deadline_ms else None
     changed: Row = msgspec.structs.replace(
         row,
         state=row.state if human else "triaged",
@@ -30,7 +32,7 @@ def analysed_row(row: Row, result: Result) -> Row:
         partial=analysis.partial,
         injection=analysis.guardrails.injection_suspected,
         cost_usd=row.cost_usd + analysis.cost_usd,
-        sla_met=result.verdict_ms <= row.deadline_ms if row.deadline_ms else None,
+        sla_met=row.sla_met if row.verdict_ms else met,
         summary=analysis.verdict.summary,
     )
     return changed

@@ -15,6 +15,7 @@ from backend.alerts.text import SafeText, safe
 from backend.analysis.guardrails.injection import injection_signals
 from backend.analysis.ladder import AnalysisJob, Ladder
 from backend.analysis.model import Analysis
+from backend.api import RowState
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, Evidence, Finding
 from backend.enrichment.budget import Answer, Gathered, Tally, gather
@@ -78,10 +79,10 @@ class Work:
         """Give the alert its verdict. Raises whatever a stage raised that it did not expect."""
         began = self._clock.mono()
         queue_ms = (began - job.queued_mono) * 1000
-        self._board.update(job.alert_id, state="enriching")
+        self._at(job, "enriching")
         alert = await self._alert(job)
         evidence, gathered, enrich_ms = await self._enrich(job, alert, queue_ms)
-        self._board.update(job.alert_id, state="analysing")
+        self._at(job, "analysing")
         analysis, analyse_ms = await self._analyse(job, alert, evidence)
         evidence, missing = _joined(evidence, gathered)
         await self._act(
@@ -105,13 +106,27 @@ class Work:
             ),
         )
 
+    def _at(self, job: Job, state: RowState) -> None:
+        """Show how far an alert is, except where a person holds it: what people did stands."""
+        row = self._board.get(job.alert_id)
+        if row is not None and row.state not in ("claimed", "closed"):
+            self._board.update(job.alert_id, state=state)
+
     async def _alert(self, job: Job) -> Alert:
-        raw, source = (await self._journal.read(lambda reader: reader.raw([job.alert_id])))[job.alert_id]
+        raw, source = await self._raw(job)
         return self._build_alert(raw, job.head, source)
+
+    async def _raw(self, job: Job) -> tuple[bytes, str]:
+        return (await self._journal.read(lambda reader: reader.raw([job.alert_id])))[job.alert_id]
 
     async def settle(self, job: Job, analysis: Analysis) -> None:
         """Store an analysis that no stage of this pipeline made, with nothing but the alert as evidence."""
-        alert = await self._alert(job)
+        raw, source = await self._raw(job)
+        try:
+            alert = self._build_alert(raw, job.head, source)
+        except Exception:  # this may be the very stage that fails: its head is known all the same
+            log.exception("alert could not be built", alert_id=job.alert_id)
+            alert = Alert(job.head, raw)
         latency = {"ingest": job.ingest_ms, "route": job.route_ms}
         await self._act(
             job,
@@ -142,6 +157,8 @@ class Work:
     async def _analyse(
         self, job: Job, alert: Alert, evidence: tuple[Evidence, ...]
     ) -> tuple[Analysis, float]:
+        if job.asked_for:
+            await self._investigations.load(job.alert_id)  # what was written before stays above
         transcript = self._investigations.writing(job.alert_id)
         started = self._clock.mono()
         left_s = (job.deadline_ms - self._clock.wall_ms()) / 1000 if job.deadline_ms else None
@@ -170,10 +187,12 @@ class Work:
         deliveries = self._deliveries(job, alert, result)
         rule_key, entity_key = keys(job.head)
         verdict = result.analysis.verdict.verdict
+        row = self._board.get(job.alert_id)
+        again = row is not None and row.verdict_ms > 0  # asked for anew: the alert is already counted
 
         def store(connection: sqlite3.Connection) -> None:
             outcomes.put_result(connection, job.alert_id, result, deliveries)
-            if rule_key and entity_key:
+            if rule_key and entity_key and not again:
                 outcomes.put_history(
                     connection,
                     rule_key=rule_key,
@@ -184,8 +203,6 @@ class Work:
 
         work_ms = (time.perf_counter() - started) * 1000
         result.latency_ms["act"] = work_ms
-        if self._history is not None:
-            self._history.record_verdict(job.head, verdict, False, result.verdict_ms)
         written = await self._journal.write(store)
         queued = self._clock.mono()
 
@@ -196,6 +213,8 @@ class Work:
                 return
             now = self._clock.mono()
             self._stages.record("act", now, work_ms, (now - queued) * 1000)
+            if self._history is not None:
+                self._history.record_verdict(job.head, verdict, False, result.verdict_ms)
             self._analysed(Analysed(job, alert, result))
 
         written.add_done_callback(durable)
@@ -204,7 +223,7 @@ class Work:
         if not self._sinks:
             return []
         record = verdict_record(alert, result, job.received_ms)
-        content = f"{job.head.uid}:{result.verdict_ms}"
+        content = f"{job.alert_id}:{job.head.uid}:{result.verdict_ms}"
         key = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
         record["idempotency_key"] = key
         payload = encode_record(record)

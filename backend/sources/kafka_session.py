@@ -24,6 +24,7 @@ from aiokafka.errors import (
 from backend.alerts.model import Record
 from backend.alerts.text import safe
 from backend.clock import Clock
+from backend.journal import JournalError
 from backend.sources.base import Intake, SourceError
 from backend.sources.delivery import MAX_BYTES, MAX_RECORDS, deliver
 from backend.sources.kafka_partitions import Part, Partitions
@@ -34,6 +35,7 @@ BACKLOG_RECORDS = 2 * MAX_RECORDS
 """Fetching pauses while this many records wait for the intake: one batch on its way, one ready."""
 POLL_MS = 200
 COMMIT_EVERY_S = 1.0
+LOOK_EVERY_S = 0.1
 SILENT_S = 3.0
 """A broker that answered no fetch for this long is shown as lost (a fetch waits 0.5 s at most)."""
 GIVE_UP_S = 20.0
@@ -80,7 +82,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         """No batch is on its way to the journal."""
         self._idle.set()
         self._joined = False
-        self._join_since = self._commit_at = self._answered = clock.mono()
+        self._join_since = self._commit_at = self._look_at = self._answered = clock.mono()
         self._last_answer = 0
 
     async def run(self) -> str:
@@ -107,6 +109,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             if self.was_live:
                 return f"the broker refuses: {error}"
             raise SourceError(safe(f"{self._address.name}: the broker refuses: {error!r}")) from error
+        except JournalError as error:
+            return f"the journal can't tell where to go on: {error}"
         except (KafkaError, OSError, TimeoutError) as error:
             return f"no Kafka at {hosts} ({type(error).__name__}: {error})"
         finally:
@@ -257,7 +261,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         if now >= self._commit_at:
             self._commit_at = now + COMMIT_EVERY_S
             await self._commit()
-        if self._joined:
+        if self._joined and now >= self._look_at:
+            self._look_at = now + LOOK_EVERY_S
             for part in list(self._partitions.parts.values()):
                 with contextlib.suppress(TimeoutError, IllegalStateError):
                     if await self._partitions.look(part) and part.live:

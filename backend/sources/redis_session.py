@@ -23,6 +23,7 @@ from redis.exceptions import (
 from backend.alerts.model import Record
 from backend.alerts.text import safe
 from backend.clock import Clock
+from backend.journal import JournalError
 from backend.sources.base import Intake, SourceError
 from backend.sources.delivery import MAX_RECORDS, deliver
 from backend.sources.redis_entries import Entry, before, entries, order, record_bytes
@@ -90,6 +91,8 @@ class Reader:
             if str(error).startswith("WRONGTYPE"):
                 raise SourceError(safe(f"{self._address.name}: {self._key} is no stream")) from error
             return f"Redis at {host}:{port} answers: {error}", self._live
+        except JournalError as error:
+            return f"the journal can't tell where to go on: {error}", self._live
         except (RedisError, OSError) as error:
             return f"no Redis at {host}:{port} ({type(error).__name__}: {error})", self._live
         finally:

@@ -104,7 +104,7 @@ def _fill(data: dict[str, object], alert: Alert) -> None:
     """Add observables, facts and the raw record as far as the alert's cap allows, the most telling first."""
     room = ALERT_CHARS - len(dump(data))
     head = alert.head
-    shown = {alert.src.ip or head.src_ip, alert.dst.ip or head.dst_ip, alert.user_name or head.user}
+    shown: set[str] = {alert.src.ip or head.src_ip, alert.dst.ip or head.dst_ip, alert.user_name or head.user}
     shown |= {alert.device_hostname or head.hostname, alert.device_ip, alert.src.hostname, alert.dst.hostname}
     shown |= {alert.process.name, alert.process.cmd_line, alert.file.path, alert.file.sha256, alert.file.md5}
     for name, items in (("observables", _observables(alert, shown)), ("facts", _facts(alert))):
@@ -118,8 +118,9 @@ def _fill(data: dict[str, object], alert: Alert) -> None:
             data[name] = kept
         if len(kept) < len(items):
             data[f"{name}_left_out"] = len(items) - len(kept)
-    mapped = alert.facts and head.format not in _UNMAPPED
-    if not mapped and len(alert.raw) <= min(RAW_CHARS, room):
+    if alert.facts and head.format not in _UNMAPPED:
+        return
+    if len(alert.raw) <= min(RAW_CHARS, room):
         data["raw"] = _hostile(alert.raw.decode("utf-8", "replace"), RAW_CHARS)
     else:
         data["raw_left_out_bytes"] = len(alert.raw)

@@ -75,6 +75,7 @@ class _Known:
     def __init__(self, alert: Alert, evidence: Sequence[Evidence]) -> None:
         self._text = _DEFANGED.sub(".", "\n".join(_known_texts(alert, evidence))).casefold()
         self._addresses: frozenset[IPAddress] | None = None
+        self._literals: frozenset[str] | None = None
 
     def missing(self, text: str) -> Iterator[str]:
         for match in _CVE.finditer(text):
@@ -92,6 +93,10 @@ class _Known:
                 yield match[1]
 
     def _lacks_address(self, text: str, prefix: str) -> bool:
+        if self._literals is None:
+            self._literals = frozenset(m[1] for p in (_IPV4, _IPV6) for m in p.finditer(self._text))
+        if text in self._literals and not prefix:
+            return False  # as it stands: no need to read it as an address
         try:
             network = ipaddress.ip_network(text + prefix, strict=False)
         except ValueError:

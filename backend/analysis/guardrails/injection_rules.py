@@ -115,8 +115,8 @@ MARKERS = re.compile(
             r"(?:^|\n)\s{0,8}(?:#{1,4} ?|\*\*|\[|-{2,4} ?)?(?:system(?: prompt| message| note| override)?"
             r"|assistant|(?:new )?instructions?|human)(?:\*\*|\])?:\s?(?-i:(?=[A-Z*'\"][a-z' ]))",
             r"#{2,4} ?(?:instructions?|system|response|human|assistant)\b",
-            r"(?<!-)-{3,20} ?(?:end|begin|start|stop)[ a-z]{0,12}(?:alert|log|data|document|evidence|input|context"
-            r"|prompt|user|system|email|text)[ a-z]{0,12}-{3}",
+            r"(?<!-)-{3,20} ?(?:end|begin|start|stop)[ a-z]{0,12}(?:alert|log|data|document|evidence"
+            r"|input|context|prompt|user|system|email|text)[ a-z]{0,12}-{3}",
         )
     ),
     re.IGNORECASE,
@@ -127,7 +127,8 @@ FORGED = re.compile(
     "|".join(
         (
             r"\b(?:begin|end) data [0-9a-f]{4,}",
-            r"\"verdict\"\s{0,9}:\s{0,9}\"(?:benign|false positive|disregard|test|insufficient data|duplicate)\"",
+            r"\"verdict\"\s{0,9}:\s{0,9}\"(?:benign|false positive|disregard|test"
+            r"|insufficient data|duplicate)\"",
             r"\"facts\"\s{0,9}:\s{0,9}\[.{0,200}\"evidence\"\s{0,9}:\s{0,9}\[\"E\d",
         )
     ),

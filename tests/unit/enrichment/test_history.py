@@ -32,8 +32,12 @@ class FakeReader:
     def __init__(self, *summaries: tuple[tuple[str, str], HistorySummary]) -> None:
         self.summaries = dict(summaries)
         self.asked: list[tuple[str, str]] = []
+        self.began: int | None = 0
         self.gate: asyncio.Event | None = None
         self.error: Exception | None = None
+
+    async def began_ms(self) -> int | None:
+        return self.began
 
     async def summary(self, rule_key: str, entity_key: str) -> HistorySummary | None:
         self.asked.append((rule_key, entity_key))
@@ -127,6 +131,7 @@ async def test_machine_verdicts_alone_carry_no_weight() -> None:
 async def test_the_first_time_is_said_and_what_follows_is_remembered() -> None:
     clock, reader = FakeClock(), FakeReader()
     history = HistoryEnricher(reader, clock)
+    await history.start()
     one = await first(history, "a")
     assert (one.text, one.weight, one.cache) == ("First time this rule is seen on web-01", 1, "miss")
     history.record_verdict(head("a"), "Suspicious", False, clock.wall_ms())
@@ -196,6 +201,7 @@ async def test_a_journal_that_fails_is_asked_again() -> None:
     reader = FakeReader()
     reader.error = OSError("disk")
     history = HistoryEnricher(reader, FakeClock())
+    await history.start()
     with pytest.raises(OSError, match="disk"):
         await first(history)
     reader.error = None
@@ -249,3 +255,13 @@ def test_keys() -> None:
 def test_spans() -> None:
     shown = [span(ms) for ms in (-5, 40_000, 720_000, 7_200_000, 3 * DAY)]
     assert shown == ["1 s", "40 s", "12 min", "2 h", "3 days"]
+
+
+async def test_a_young_history_calls_nothing_new() -> None:
+    reader, clock = FakeReader(), FakeClock()
+    reader.began = clock.wall_ms() - 3_600_000
+    history = HistoryEnricher(reader, clock)
+    await history.start()
+    finding = await first(history)
+    assert (finding.weight, finding.tags) == (0, ("history:no_past",))
+    assert "in 60 min of history" in finding.text
