@@ -1,4 +1,4 @@
-"""An engine for tests of the screen: the port's surface over scripted snapshots, and every command recorded."""
+"""An engine for tests of the screen: scripted snapshots behind the port, every command recorded."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future

@@ -42,6 +42,10 @@ class FakeIntake:
     async def position(self, source: str, partition: str) -> int | str | None:
         return self._positions.get((source, partition))
 
+    def set_position(self, source: str, partition: str, offset: int | str) -> None:
+        """As if an earlier run had stored everything below `offset`."""
+        self._positions[source, partition] = offset
+
     def next_offsets(self) -> dict[str, int | str]:
         """Next offset by partition."""
         return {partition: offset for (_, partition), offset in self._positions.items()}

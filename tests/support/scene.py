@@ -1,4 +1,4 @@
-"""A shift as the screen sees it, with every state and a fixed time: for snapshots and tests of the console."""
+"""A shift as the screen sees it, with every state and a fixed time: for tests of the console."""
 
 from backend.alerts.model import Alert, Attack, Endpoint, Head, Process
 from backend.alerts.text import SafeText
@@ -100,39 +100,148 @@ def row(
 
 
 ROWS: tuple[Row, ...] = (
-    row(1, "Cobalt Strike beacon to known team server", 5, src="10.4.2.17", dst="203.0.113.9", host="fin-lap-17",
-        user="m.keller", age_s=19, state="analysing", verdict="True Positive", confidence=0.94, after_s=1.3, cost=0.021),
-    row(2, "New admin from unknown ASN", 5, user="alice@example.com", host="okta", age_s=8, state="enriching"),
-    row(3, "LSASS memory read by rundll32", 4, host="ws-114", user="CORP\\jdoe", age_s=110, state="analysing"),
-    row(4, "Impossible travel: Lisbon, then Osaka in 40 minutes", 4, src="198.51.100.23", user="bob@example.com",
-        age_s=58, has_note=True),
-    row(5, "DNS tunnelling to young domain", 4, src="10.8.0.31", dst="192.0.2.53", host="build-03", age_s=330),
-    row(6, "SSH brute force", 3, src="198.51.100.7", dst="10.0.4.12", host="bastion-2", age_s=41, verdict="Suspicious",
-        confidence=0.71, after_s=9.4, cost=0.0031),
-    row(7, "Service account signed in interactively", 3, user="svc-backup", host="dc-01", age_s=95,
-        verdict="Insufficient Data", confidence=0.4, after_s=12.0, cost=0.0028, degraded=True),
-    row(8, "Web shell pattern in upload", 3, src="203.0.113.77", dst="10.0.9.4", host="www-4", age_s=140,
-        verdict="True Positive", confidence=0.88, after_s=7.7, cost=0.0044, injection=True),
-    row(9, "Rare parent for powershell.exe", 3, host="ws-221", user="CORP\\mlind", age_s=210, verdict="Benign",
-        confidence=0.83, after_s=6.2, cost=0.0025),
-    row(10, "Outbound SMB blocked", 3, src="10.2.7.9", dst="198.51.100.200", age_s=1020, state="claimed",
-        verdict="False Positive", confidence=0.9, after_s=940, cost=0.0022, decided_by=""),
-    row(11, "TLS certificate mismatch", 2, src="10.4.9.80", dst="192.0.2.10", host="ws-019", age_s=300,
-        verdict="Benign", confidence=0.97, after_s=30, cost=0.0002),
-    row(12, "Port scan from vulnerability scanner", 2, src="10.0.0.5", dst="10.0.4.0", host="scan-01", age_s=460),
+    row(
+        1,
+        "Cobalt Strike beacon to known team server",
+        5,
+        src="10.4.2.17",
+        dst="203.0.113.9",
+        host="fin-lap-17",
+        user="m.keller",
+        age_s=19,
+        state="analysing",
+        verdict="True Positive",
+        confidence=0.94,
+        after_s=1.3,
+        cost=0.021,
+    ),
+    row(
+        2, "New admin from unknown ASN", 5, user="alice@example.com", host="okta", age_s=8, state="enriching"
+    ),
+    row(
+        3, "LSASS memory read by rundll32", 4, host="ws-114", user="CORP\\jdoe", age_s=110, state="analysing"
+    ),
+    row(
+        4,
+        "Impossible travel: Lisbon, then Osaka in 40 minutes",
+        4,
+        src="198.51.100.23",
+        user="bob@example.com",
+        age_s=58,
+        has_note=True,
+    ),
+    row(
+        5, "DNS tunnelling to young domain", 4, src="10.8.0.31", dst="192.0.2.53", host="build-03", age_s=330
+    ),
+    row(
+        6,
+        "SSH brute force",
+        3,
+        src="198.51.100.7",
+        dst="10.0.4.12",
+        host="bastion-2",
+        age_s=41,
+        verdict="Suspicious",
+        confidence=0.71,
+        after_s=9.4,
+        cost=0.0031,
+    ),
+    row(
+        7,
+        "Service account signed in interactively",
+        3,
+        user="svc-backup",
+        host="dc-01",
+        age_s=95,
+        verdict="Insufficient Data",
+        confidence=0.4,
+        after_s=12.0,
+        cost=0.0028,
+        degraded=True,
+    ),
+    row(
+        8,
+        "Web shell pattern in upload",
+        3,
+        src="203.0.113.77",
+        dst="10.0.9.4",
+        host="www-4",
+        age_s=140,
+        verdict="True Positive",
+        confidence=0.88,
+        after_s=7.7,
+        cost=0.0044,
+        injection=True,
+    ),
+    row(
+        9,
+        "Rare parent for powershell.exe",
+        3,
+        host="ws-221",
+        user="CORP\\mlind",
+        age_s=210,
+        verdict="Benign",
+        confidence=0.83,
+        after_s=6.2,
+        cost=0.0025,
+    ),
+    row(
+        10,
+        "Outbound SMB blocked",
+        3,
+        src="10.2.7.9",
+        dst="198.51.100.200",
+        age_s=1020,
+        state="claimed",
+        verdict="False Positive",
+        confidence=0.9,
+        after_s=940,
+        cost=0.0022,
+        decided_by="",
+    ),
+    row(
+        11,
+        "TLS certificate mismatch",
+        2,
+        src="10.4.9.80",
+        dst="192.0.2.10",
+        host="ws-019",
+        age_s=300,
+        verdict="Benign",
+        confidence=0.97,
+        after_s=30,
+        cost=0.0002,
+    ),
+    row(
+        12,
+        "Port scan from vulnerability scanner",
+        2,
+        src="10.0.0.5",
+        dst="10.0.4.0",
+        host="scan-01",
+        age_s=460,
+    ),
     row(13, "USB mass storage attached", 1, host="ws-070", user="CORP\\tnovak", age_s=900),
-)  # fmt: skip
+)
 
 SOURCES = (
     SourceStatus(
-        name="kafka://127.0.0.1:9092/alerts", kind="kafka", state="live", records=120_400, lag=0,
+        name="kafka://127.0.0.1:9092/alerts",
+        kind="kafka",
+        state="live",
+        records=120_400,
+        lag=0,
         last_record_ms=NOW_MS - 3000,
     ),
     SourceStatus(
-        name="file:///var/log/suricata/eve.json", kind="file", state="live", records=8_410, lag=0,
+        name="file:///var/log/suricata/eve.json",
+        kind="file",
+        state="live",
+        records=8_410,
+        lag=0,
         last_record_ms=NOW_MS - 4000,
     ),
-)  # fmt: skip
+)
 
 LANES = (
     LaneView("critical", 1, 1, 8_000, 41_000, 2.0, 14, 0),
@@ -220,20 +329,41 @@ NARRATIVE = (
 )
 
 EVIDENCE = (
-    Evidence("E1", Finding("related", safe("41 connections to 203.0.113.9:443, one every 60 s ± 2 s"), weight=2)),
+    Evidence(
+        "E1", Finding("related", safe("41 connections to 203.0.113.9:443, one every 60 s ± 2 s"), weight=2)
+    ),
     Evidence(
         "E2",
-        Finding("asset", safe("fin-lap-17: laptop, finance, owner m.keller, high value"), weight=1, hard=True,
-                cache="hit", age_s=240, field="device.hostname"),
+        Finding(
+            "asset",
+            safe("fin-lap-17: laptop, finance, owner m.keller, high value"),
+            weight=1,
+            hard=True,
+            cache="hit",
+            age_s=240,
+            field="device.hostname",
+        ),
     ),
     Evidence(
         "E3",
-        Finding("threat_intel", safe("203.0.113.9 in feodo and ipsum (level 7)"), weight=3, hard=True, cache="hit",
-                age_s=180, field="dst_endpoint.ip"),
+        Finding(
+            "threat_intel",
+            safe("203.0.113.9 in feodo and ipsum (level 7)"),
+            weight=3,
+            hard=True,
+            cache="hit",
+            age_s=180,
+            field="dst_endpoint.ip",
+        ),
     ),
-    Evidence("E4", Finding("history", safe("rule never fired on fin-lap-17 in 90 days; 3 others, 2 true positives"))),
-    Evidence("E5", Finding("geoip", safe("203.0.113.9: AS64500, hosting, Moldova"), cache="stale", age_s=90_000)),
-)  # fmt: skip
+    Evidence(
+        "E4",
+        Finding("history", safe("rule never fired on fin-lap-17 in 90 days; 3 others, 2 true positives")),
+    ),
+    Evidence(
+        "E5", Finding("geoip", safe("203.0.113.9: AS64500, hosting, Moldova"), cache="stale", age_s=90_000)
+    ),
+)
 
 TRANSCRIPT: list[TranscriptEvent] = [
     AttemptStarted(0, "anthropic", "claude-sonnet", NOW_MS - 17_000),
@@ -261,24 +391,46 @@ def detail(of: Row = ROWS[0]) -> Detail:
             product=safe("Suricata"),
             src=Endpoint(of.head.src_ip, of.head.src_port),
             dst=Endpoint(of.head.dst_ip, of.head.dst_port),
-            process=Process(safe("rundll32.exe"), 4120, safe("rundll32.exe C:\\Users\\Public\\d.dll,Start"), safe("winword.exe")),
+            process=Process(
+                safe("rundll32.exe"),
+                4120,
+                safe("rundll32.exe C:\\Users\\Public\\d.dll,Start"),
+                safe("winword.exe"),
+            ),
             attacks=(Attack(safe("T1071.001"), safe("TA0011")), Attack(safe("T1573"), safe("TA0011"))),
         ),
         evidence=EVIDENCE,
         analysis=Analysis(
-            verdict=VERDICT, narrative=safe(NARRATIVE), kind="model", provider="anthropic", model="claude-sonnet",
-            usage=Usage(1840, 412, 5200), cost_usd=0.021, first_token_ms=610, analyse_ms=4100,
+            verdict=VERDICT,
+            narrative=safe(NARRATIVE),
+            kind="model",
+            provider="anthropic",
+            model="claude-sonnet",
+            usage=Usage(1840, 412, 5200),
+            cost_usd=0.021,
+            first_token_ms=610,
+            analyse_ms=4100,
             attempts=(Attempt("openai:gpt-mini", "429: rate limited for 20 s"),),
         ),
         latency_ms={
-            "ingest": 1.2, "route_wait": 0.4, "route": 0.3, "enrich_wait": 3.0, "enrich": 38.0, "queue": 120.0,
-            "first_token": 610.0, "analyse": 1140.0, "act": 9.0, "total": 1312.0,
+            "ingest": 1.2,
+            "route_wait": 0.4,
+            "route": 0.3,
+            "enrich_wait": 3.0,
+            "enrich": 38.0,
+            "queue": 120.0,
+            "first_token": 610.0,
+            "analyse": 1140.0,
+            "act": 9.0,
+            "total": 1312.0,
         },
-        trail=(NoteView(NOW_MS - 4000, "jana", safe("claimed")),
-               NoteView(NOW_MS - 2000, "jana", safe("note"), safe("called the owner, laptop is in the office"))),
+        trail=(
+            NoteView(NOW_MS - 4000, "jana", safe("claimed")),
+            NoteView(NOW_MS - 2000, "jana", safe("note"), safe("called the owner, laptop is in the office")),
+        ),
         raw_text=safe('{\n  "event_type": "alert",\n  "src_ip": "10.4.2.17",\n  "dest_ip": "203.0.113.9"\n}'),
         missing=("users",),
-    )  # fmt: skip
+    )
 
 
 def engine(snapshot: Snapshot = SCENE) -> FakeEngine:

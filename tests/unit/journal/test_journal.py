@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from backend.analysis.model import Analysis, QuestionAsked, Verdict
 from backend.journal import JournalError, outcomes
 from backend.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 from backend.journal.store import Journal, open_reader
-from backend.journal.stored import Decision, Entry, Result, Routed, decode_event, encode_event
+from backend.journal.stored import Decision, Entry, Result, Routed, Stored, decode_event, encode_event
 
 
 def entry(offset: int | str, *, lane: int = 2, subs: int = 1, partition: str = "p0") -> Entry:
@@ -46,7 +47,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     opened.close()
 
 
-async def put(journal: Journal, entries: Sequence[Entry], source: str = "s"):  # type: ignore[no-untyped-def]  # Stored
+async def put(journal: Journal, entries: Sequence[Entry], source: str = "s") -> Stored:
     return await (await journal.store(source, entries))
 
 
@@ -112,12 +113,10 @@ async def test_one_bad_operation_does_not_take_its_group_with_it(journal: Journa
     def broken(connection: sqlite3.Connection) -> None:
         connection.execute("insert into alerts (id) values (1)")
 
-    futures = [
-        await journal.store("s", [entry(0)]),
-        await journal.write(broken),
-        await journal.store("s", [entry(1)]),
-    ]
-    results = await asyncio.gather(*futures, return_exceptions=True)
+    good = await journal.store("s", [entry(0)])
+    bad = await journal.write(broken)
+    later = await journal.store("s", [entry(1)])
+    results = await asyncio.gather(good, bad, later, return_exceptions=True)
     assert isinstance(results[1], sqlite3.IntegrityError)
     assert len(await journal.read(lambda r: list(r.records(0)))) == 2
 
@@ -129,7 +128,6 @@ async def test_decisions_close_and_undo_opens_again(journal: Journal) -> None:
     await (await journal.write(lambda c: outcomes.put_decisions(c, both)))
     assert await journal.read(lambda r: r.open_alerts(100)) == []
     undone = await (await journal.write(lambda c: outcomes.undo(c, "ann", 7)))
-    assert isinstance(undone, list)
     assert [d.alert_id for d in undone] == [1, 2]
     assert [(a.id, a.closed) for a in await journal.read(lambda r: r.open_alerts(100))] == [(1, 1), (2, 0)]
     assert await (await journal.write(lambda c: outcomes.undo(c, "bob", 7))) == []
@@ -137,13 +135,10 @@ async def test_decisions_close_and_undo_opens_again(journal: Journal) -> None:
 
 async def test_history_is_summed_per_rule_and_entity(journal: Journal) -> None:
     for verdict, actor in (("Benign", ""), ("Benign", ""), ("Suspicious", ""), ("Benign", "ann")):
-        await (
-            await journal.write(
-                lambda c, v=verdict, a=actor: outcomes.put_history(
-                    c, rule_key="r", entity_key="e", verdict=v, when_ms=9, human_actor=a
-                )
-            )
+        add = functools.partial(
+            outcomes.put_history, rule_key="r", entity_key="e", verdict=verdict, when_ms=9, human_actor=actor
         )
+        await (await journal.write(add))
     row = await journal.read(lambda r: r.history("r", "e"))
     assert row is not None
     assert (row.seen, row.verdicts, row.human, row.last_human_actor) == (

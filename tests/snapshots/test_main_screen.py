@@ -1,0 +1,57 @@
+"""Pictures of the main screen: three sizes in three themes, and the states an analyst meets."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.support import scene
+from tests.support.console import make_app, settle, until
+
+Compare = Callable[..., bool]
+
+SIZES = {"80x24": (80, 24), "120x40": (120, 40), "200x60": (200, 60)}
+
+
+def keys(*pressed: str) -> Callable[[Pilot[int]], Awaitable[None]]:
+    """Wait for the investigation where it is in sight, press keys, wait until all is drawn."""
+
+    async def run(pilot: Pilot[int]) -> None:
+        main = pilot.app.screen
+        await settle(pilot)
+        if main.size.width >= 110:
+            pane = main.query_one("#detail-pane")
+            await until(lambda: getattr(pane, "live", False), "the stream is live")
+        await pilot.press(*pressed)
+        await settle(pilot)
+        await settle(pilot)
+
+    return run
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "contrast"])
+@pytest.mark.parametrize("size", SIZES)
+def test_main_screen(snap_compare: Compare, size: str, theme: str) -> None:
+    app = make_app(theme=theme)
+    assert snap_compare(app, terminal_size=SIZES[size], run_before=keys())
+
+
+@pytest.mark.parametrize(
+    ("name", "pressed"),
+    [("opened", ("enter",)), ("decide", ("d", "f")), ("why", ("j", "w")), ("help", ("question_mark",))],
+)
+def test_states_at_80x24(snap_compare: Compare, name: str, pressed: tuple[str, ...]) -> None:
+    assert snap_compare(make_app(), terminal_size=(80, 24), run_before=keys(*pressed))
+
+
+def test_an_empty_demo_with_trouble(snap_compare: Compare) -> None:
+    engine = scene.engine()
+    engine.publish_rows([])
+    engine.publish(demo=True, trouble=("kafka/alerts: broker does not answer; next try in 4 s",))
+    app = make_app(engine)
+
+    async def run(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        await settle(pilot)
+
+    assert snap_compare(app, terminal_size=(120, 40), run_before=run)

@@ -1,0 +1,110 @@
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backend.pipeline.slots import LaneSlots, ModelSlots
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_one_of_several_slots_is_only_for_critical() -> None:
+    slots = ModelSlots(3)
+    low, critical = slots.lane("low"), slots.lane("critical")
+    await low.acquire()
+    await low.acquire()
+    third = asyncio.create_task(low.acquire())
+    await settle()
+    assert not third.done()
+    assert slots.busy == 2
+    await critical.acquire()
+    assert slots.busy == 3
+    critical.release()
+    await settle()
+    assert not third.done()
+    low.release()
+    await third
+    assert slots.busy == 2
+
+
+async def test_a_single_slot_is_for_all() -> None:
+    slots = ModelSlots(1)
+    await slots.lane("raw").acquire()
+    assert slots.busy == 1
+
+
+async def test_the_most_urgent_lane_is_served_first_and_each_lane_in_turn() -> None:
+    slots = ModelSlots(1)
+    holder = slots.lane("low")
+    await holder.acquire()
+    order: list[str] = []
+
+    async def want(name: str, lane: LaneSlots) -> None:
+        await lane.acquire()
+        order.append(name)
+        lane.release()
+
+    tasks = []
+    for name in ("low-1", "high-1", "critical-1", "high-2", "low-2"):
+        tasks.append(asyncio.create_task(want(name, slots.lane(name.split("-")[0]))))
+        await settle()
+    holder.release()
+    await asyncio.gather(*tasks)
+    assert order == ["critical-1", "high-1", "high-2", "low-1", "low-2"]
+    assert slots.busy == 0
+
+
+async def test_a_waiter_that_is_cancelled_as_it_is_served_gives_its_slot_back() -> None:
+    slots = ModelSlots(1)
+    lane = slots.lane("high")
+    await lane.acquire()
+    first, second = (asyncio.create_task(lane.acquire()) for _ in range(2))
+    await settle()
+    lane.release()  # given to the first …
+    first.cancel()  # … before it could run
+    await asyncio.wait_for(second, 5)
+    assert slots.busy == 1
+    lane.release()
+    assert slots.busy == 0
+
+
+Steps = st.lists(
+    st.tuples(
+        st.sampled_from(["want", "cancel", "release", "run"]), st.sampled_from(["critical", "high", "low"])
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(1, 3), Steps)
+def test_slots_never_leak_and_are_never_overbooked(size: int, steps: list[tuple[str, str]]) -> None:
+    asyncio.run(_play(size, steps))
+
+
+async def _play(size: int, steps: list[tuple[str, str]]) -> None:
+    slots = ModelSlots(size)
+    waiting: list[asyncio.Task[bool]] = []
+    held = 0
+    for what, lane in steps:
+        if what == "want":
+            waiting.append(asyncio.create_task(slots.lane(lane).acquire()))
+        elif what == "cancel" and waiting:
+            waiting.pop().cancel()
+        elif what == "release" and held:
+            slots.lane(lane).release()
+            held -= 1
+        else:
+            await settle()
+        held += sum(task.done() and not task.cancelled() for task in waiting)
+        waiting = [task for task in waiting if not task.done()]
+        assert slots.busy <= size
+    for task in waiting:
+        task.cancel()
+    served = await asyncio.gather(*waiting, return_exceptions=True)
+    held += sum(one is True for one in served)
+    await settle()
+    assert slots.busy == held
