@@ -1,20 +1,27 @@
 """Verdict records for scripts: out of a running engine, or out of a journal."""
 
+import contextlib
 import csv
 import io
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+
+import structlog
 
 from backend.alerts.model import Alert, Head
 from backend.alerts.registry import build_alert
 from backend.assembly import open_feeds
 from backend.clock import Clock, SystemClock, iso
-from backend.journal.reader import AlertRow
+from backend.journal import JournalError
+from backend.journal.reader import AlertRow, Reader
 from backend.journal.store import open_reader
 from backend.pipeline.record import encode_record, verdict_record
 from backend.pipeline.work import Analysed
 from backend.settings import Settings, SettingsError
+
+log = structlog.get_logger("records")
 
 BATCH = 500
 CSV_COLUMNS = (
@@ -22,7 +29,7 @@ CSV_COLUMNS = (
     "hostname", "user", "lane", "verdict", "confidence", "summary", "analysed_by", "degraded", "partial",
     "cost_usd", "sla_met", "disposition", "decided_by", "note",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - full-width ones are run too
 
 
 def record_of(analysed: Analysed) -> dict[str, object]:
@@ -42,8 +49,7 @@ def export_records(settings: Settings, since_ms: int) -> Iterator[dict[str, obje
         JournalError: there is no journal.
     """
     parsers = _Parsers(settings, SystemClock())
-    reader = open_reader(Path(settings.home) / "journal.db")
-    try:
+    with _journal(settings) as reader:
         for rows in _batches(reader.records(since_ms)):
             trails = reader.decisions([row.id for row in rows])
             for row in rows:
@@ -51,23 +57,17 @@ def export_records(settings: Settings, since_ms: int) -> Iterator[dict[str, obje
                     alert = parsers.build(row.raw, row.head, row.source)
                     decisions = tuple(d for d in trails if d.alert_id == row.id)
                     yield verdict_record(alert, row.result, row.received_ms, decisions)
-    finally:
-        reader.close()
 
 
 def waiting(settings: Settings) -> int:
     """Alerts in the journal that still wait for a verdict."""
-    reader = open_reader(Path(settings.home) / "journal.db")
-    try:
+    with _journal(settings) as reader:
         return sum(reader.count_queued().values())
-    finally:
-        reader.close()
 
 
 def export_dead_letters(settings: Settings, since_ms: int) -> Iterator[dict[str, object]]:
     """Dead letters of the journal, oldest first; `raw` is text where it is UTF-8, else `raw_hex` stands."""
-    reader = open_reader(Path(settings.home) / "journal.db")
-    try:
+    with _journal(settings) as reader:
         for letter in reader.dead_letters(since_ms):
             yield {
                 "source": letter.source,
@@ -78,8 +78,6 @@ def export_dead_letters(settings: Settings, since_ms: int) -> Iterator[dict[str,
                 "reason": letter.reason,
                 **_raw(letter.raw),
             }
-    finally:
-        reader.close()
 
 
 def to_csv(record: dict[str, object] | None) -> str:
@@ -88,6 +86,22 @@ def to_csv(record: dict[str, object] | None) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS if record is None else [_cell(value) for value in _flat(record)])
     return out.getvalue()
+
+
+@contextlib.contextmanager
+def _journal(settings: Settings) -> Iterator[Reader]:
+    """The journal for reading; what the file itself has wrong comes out as one line."""
+    path = Path(settings.home) / "journal.db"
+    try:
+        reader = open_reader(path)
+        try:
+            yield reader
+        finally:
+            reader.close()
+    except sqlite3.Error as error:
+        raise JournalError(
+            f"journal {path} can't be read ({error}); is it whole, and may you read it?"
+        ) from error
 
 
 class _Parsers:
@@ -100,7 +114,11 @@ class _Parsers:
 
     def build(self, raw: bytes, head: Head, source: str) -> Alert:
         parser = self._by_source.get(source)
-        return parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
+        try:
+            return parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
+        except Exception:  # one alert that can't be built whole must not end the export
+            log.exception("alert could not be built", uid=head.uid)
+            return Alert(head, raw)
 
 
 def _batches(rows: Iterator[AlertRow]) -> Iterator[list[AlertRow]]:

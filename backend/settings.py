@@ -1,10 +1,8 @@
 """Configuration: what the file may say, its defaults, and errors that say how to mend it."""
 
-import difflib
 import getpass
 import os
 import tomllib
-import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +12,11 @@ import msgspec
 import platformdirs
 
 from backend.lanes import LANE_SLA_S, LANES
+from backend.settings_errors import in_words, nearest, one_line, unknown_keys
 
 MAX_SECRET_BYTES = 64 * 1024
+LARGEST = 1e12
+"""No number of the file is sensibly as large."""
 
 
 class SettingsError(Exception):
@@ -195,7 +196,7 @@ def load(
         SettingsError: the file is missing, unreadable, or says something that can't be.
     """
     path = find_config(config)
-    settings = parse(path.read_bytes(), str(path)) if path is not None else Settings()
+    settings = parse(_read(path), str(path)) if path is not None else Settings()
     if sources:
         settings.sources = [SourceConfig(uri=uri) for uri in sources]
     if not settings.sources:
@@ -203,6 +204,8 @@ def load(
     settings.demo = all(source.uri.startswith("demo:") for source in settings.sources)
     if model is not None:
         use_model(settings, model, base_url)
+    elif base_url is not None:
+        raise SettingsError("--base-url says where a model is; name the model too: --model PROVIDER:MODEL")
     settings.home = os.environ.get("WATCHFLOOR_HOME") or platformdirs.user_data_dir("watchfloor")
     settings.ui.actor = settings.ui.actor or _login()
     return settings
@@ -213,17 +216,36 @@ def use_model(settings: Settings, spec: str, base_url: str | None = None) -> Non
     provider, _, name = spec.partition(":")
     known = typing.get_args(typing.get_type_hints(ModelConfig)["provider"])
     if provider not in known:
-        raise SettingsError(f"--model {spec}: no provider '{provider}'{_nearest(provider, known)}")
+        raise SettingsError(f"--model {spec}: no provider '{provider}'{nearest(provider, known)}")
     if provider != "playbook" and not name:
         raise SettingsError(f"--model {spec}: name the model too, as {provider}:MODEL")
-    kept = next((m for m in settings.models.values() if m.provider == provider), None)
-    key_env = kept.api_key_env if kept is not None else _DEFAULT_KEY_ENV.get(provider)
-    settings.models = {
-        "cli": ModelConfig(provider=provider, model=name, base_url=base_url, api_key_env=key_env)  # type: ignore[arg-type]  # checked against the Literal just above
-    }
+    settings.models = {"cli": _model(settings, provider, name, base_url)}
     for lane in LANES:
         lane_config = settings.lanes.setdefault(lane, LaneConfig())
         lane_config.models = ["cli"] if provider != "playbook" else []
+
+
+def _model(settings: Settings, provider: str, name: str, base_url: str | None) -> ModelConfig:
+    """The command line's model, reached as the file reaches that provider: same gateway, key and limits.
+
+    A key never goes to another server than the one it was meant for.
+    """
+    alike = [m for m in settings.models.values() if m.provider == provider]
+    kept = next((m for m in alike if m.model == name), alike[0] if alike else None)
+    if kept is None:
+        key_env = _DEFAULT_KEY_ENV.get(provider) if base_url is None else None
+        return ModelConfig(provider=provider, model=name, base_url=base_url, api_key_env=key_env)  # type: ignore[arg-type]  # checked against the Literal
+    elsewhere = base_url is not None and base_url != kept.base_url
+    same = kept.model == name and not elsewhere
+    return msgspec.structs.replace(
+        kept,
+        model=name,
+        base_url=base_url or kept.base_url,
+        api_key_env=None if elsewhere else kept.api_key_env,
+        api_key_file=None if elsewhere else kept.api_key_file,
+        usd_per_mtok_input=kept.usd_per_mtok_input if same else None,
+        usd_per_mtok_output=kept.usd_per_mtok_output if same else None,
+    )
 
 
 _DEFAULT_KEY_ENV = {"anthropic": "ANTHROPIC_API_KEY", "openai": "OPENAI_API_KEY"}
@@ -245,19 +267,28 @@ def find_config(explicit: Path | None) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"config {path}: can't be read: {error.strerror}; mend that or name another"
+        ) from error
+
+
 def parse(data: bytes, where: str) -> Settings:
     """Settings from TOML text; `where` names it in errors."""
     try:
         tree = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"config {where}: not valid TOML: {error}") from error
-    for path, key, known in _unknown_keys(tree, Settings, ""):
+        raise SettingsError(f"config {where}: not valid TOML: {one_line(error)}") from error
+    for path, key, known in unknown_keys(tree, Settings, hidden=_NOT_IN_FILE):
         place = f"[{path}] " if path else ""
-        raise SettingsError(f"config {where}: {place}unknown key '{key}'{_nearest(key, known)}")
+        raise SettingsError(one_line(f"config {where}: {place}unknown key '{key}'{nearest(key, known)}"))
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"config {where}: {error}") from error
+        raise SettingsError(f"config {where}: {one_line(in_words(error, tree, Settings))}") from error
     _check(settings, where)
     return settings
 
@@ -278,58 +309,76 @@ def secret(env: str | None, file: str | None, what: str) -> str | None:
     if file is not None:
         try:
             with Path(file).expanduser().open("rb") as handle:
-                return handle.read(MAX_SECRET_BYTES).decode("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{what}: secret file {file} can't be read: {error}") from error
+                value = handle.read(MAX_SECRET_BYTES).decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise SettingsError(
+                f"{what}: secret file {file} is not text; write the secret alone into it"
+            ) from error
+        except OSError as error:
+            raise SettingsError(f"{what}: secret file {file} can't be read: {error.strerror}") from error
+        if not value:
+            raise SettingsError(f"{what}: secret file {file} is empty; write the secret into it")
+        return value
     return None
 
 
 def _check(settings: Settings, where: str) -> None:
     for lane, config in settings.lanes.items():
         if lane not in LANES:
-            raise SettingsError(f"config {where}: no lane '{lane}'{_nearest(lane, LANES)}")
+            raise SettingsError(f"config {where}: no lane '{lane}'{nearest(lane, LANES)}")
         for name in config.models or ():
             if name not in settings.models and name != "playbook":
                 raise SettingsError(
                     f"config {where}: [lanes.{lane}] names model '{name}', but there is no [models.{name}]"
-                    f"{_nearest(name, tuple(settings.models))}"
+                    f"{nearest(name, tuple(settings.models))}"
                 )
     for name, model in settings.models.items():
         if model.provider != "playbook" and not model.model:
             raise SettingsError(f"config {where}: [models.{name}] needs the key 'model'")
+    for place, key, value, least in _numbers(settings):
+        wrong = _too_small(value, least)
+        if wrong:
+            raise SettingsError(f"config {where}: [{place}] {key} = {value} must be {wrong}")
     if not 0 <= settings.budget.reserve_for_critical < 1:
         raise SettingsError(
             f"config {where}: [budget] reserve_for_critical must be from 0 up to, not including, 1"
         )
 
 
-def _unknown_keys(tree: object, kind: object, path: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every key that the struct `kind` does not have, with its table and the keys that are known there."""
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        for option in args:
-            yield from _unknown_keys(tree, option, path)
-    elif origin is list and isinstance(tree, list):
-        for item in tree:
-            yield from _unknown_keys(item, args[0], path)
-    elif origin is dict and isinstance(tree, dict):
-        for key, item in tree.items():
-            yield from _unknown_keys(item, args[1], f"{path}.{key}" if path else key)
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(tree, dict):
-        hints = typing.get_type_hints(kind)
-        known = tuple(name for name in hints if not (kind is Settings and name in _NOT_IN_FILE))
-        for key, item in tree.items():
-            if key not in known:
-                yield path, key, known
-            else:
-                yield from _unknown_keys(item, hints[key], f"{path}.{key}" if path else key)
+def _too_small(value: float | None, least: float | None) -> str:
+    """What a number should be instead; empty where it is all right."""
+    if value is None:
+        return ""
+    if not -LARGEST < value < LARGEST:  # infinities and "not a number" too
+        return f"a number below {LARGEST:.0e}"
+    if least is None:
+        return "" if value >= 0 else "0 or more"
+    if least == 0:
+        return "" if value > 0 else "above 0"
+    return "" if value >= least else f"{least:g} or more"
 
 
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else ""
+def _numbers(settings: Settings) -> Iterator[tuple[str, str, float | None, float | None]]:
+    """Every number that has a least value: its table, its key, what it is, and the least it may be.
+
+    A least of 0 means above it, None means 0 or more.
+    """
+    for name, model in settings.models.items():
+        place = f"models.{name}"
+        yield place, "first_token_timeout_s", model.first_token_timeout_s, 0
+        yield place, "idle_timeout_s", model.idle_timeout_s, 0
+        yield place, "total_timeout_s", model.total_timeout_s, 0
+        yield place, "max_concurrency", model.max_concurrency, 1
+        yield place, "max_tokens", model.max_tokens, 1
+        yield place, "requests_per_minute", model.requests_per_minute, 1
+        yield place, "tokens_per_minute", model.tokens_per_minute, 1
+        yield place, "usd_per_mtok_input", model.usd_per_mtok_input, None
+        yield place, "usd_per_mtok_output", model.usd_per_mtok_output, None
+    for name, lane in settings.lanes.items():
+        yield f"lanes.{name}", "sla_s", lane.sla_s, 0
+    yield "budget", "usd_per_hour", settings.budget.usd_per_hour, None
+    yield "budget", "usd_per_day", settings.budget.usd_per_day, None
+    yield "enrichment", "budget_ms", settings.enrichment.budget_ms, 0
 
 
 def _login() -> str:

@@ -34,6 +34,8 @@ from backend.sources.uri import Address
 BACKLOG_RECORDS = 2 * MAX_RECORDS
 """Fetching pauses while this many records wait for the intake: one batch on its way, one ready."""
 POLL_MS = 200
+PAUSE_AFTER_S = 0.5
+"""A full backlog is waited for this long before fetching pauses; the heartbeat does not depend on polling."""
 COMMIT_EVERY_S = 1.0
 LOOK_EVERY_S = 0.1
 SILENT_S = 3.0
@@ -78,6 +80,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self._on_way = 0
         """Records of the batch that the intake has."""
         self._more = asyncio.Event()
+        self._room = asyncio.Event()
         self._idle = asyncio.Event()
         """No batch is on its way to the journal."""
         self._idle.set()
@@ -125,6 +128,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             return
         self._backlog.clear()  # Kafka's eager protocol revokes all; what was not stored is read again
         self._waiting = 0
+        self._room.set()
         with contextlib.suppress(TimeoutError):
             async with self._clock.timeout(2.0):
                 await self._idle.wait()
@@ -176,14 +180,23 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             self.was_live = True
 
     async def _throttle(self) -> None:
-        """Backpressure: stop fetching, never polling, while the intake has its hands full."""
-        assigned = self._consumer.assignment()
-        paused = self._consumer.paused()
+        """Backpressure: wait a moment for room, then stop fetching, never polling.
+
+        Pausing throws away what the client has fetched ahead, so it is for a pipeline that stands, not for
+        one that is a little slower than the broker.
+        """
+        consumer = self._consumer
+        if self._waiting >= BACKLOG_RECORDS and not consumer.paused():
+            self._room.clear()
+            with contextlib.suppress(TimeoutError):
+                async with self._clock.timeout(PAUSE_AFTER_S):
+                    await self._room.wait()
+        paused = consumer.paused()
         if self._waiting >= BACKLOG_RECORDS:
-            if running := assigned - paused:
-                self._consumer.pause(*running)
+            if running := consumer.assignment() - paused:
+                consumer.pause(*running)
         elif self._waiting <= BACKLOG_RECORDS // 2 and paused:
-            self._consumer.resume(*paused)
+            consumer.resume(*paused)
             self._answered = self._clock.mono()
 
     async def _take(self, tp: TopicPartition, messages: list[Any]) -> None:
@@ -240,6 +253,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             while self._backlog and len(batch) < MAX_RECORDS and size < MAX_BYTES:
                 part, records = self._backlog.popleft()
                 self._waiting -= len(records)
+                self._room.set()
                 batch += records
                 size += sum(len(record.data) for record in records)
                 taken.append((part, int(records[-1].next_offset)))
