@@ -20,7 +20,7 @@ def test_rows_stand_by_lane_then_deadline_with_the_harmless_last() -> None:
     board.put(row(5, lane="high", deadline_ms=80))
     assert ids(board) == [4, 5, 3, 2, 1]
     board.set_order("newest")
-    assert ids(board) == [1, 5, 4, 3, 2]
+    assert ids(board) == [5, 1, 4, 3, 2]
     board.set_order("priority")
     assert ids(board) == [4, 5, 3, 2, 1]
 

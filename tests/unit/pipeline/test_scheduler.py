@@ -282,6 +282,12 @@ class _Game:
         for one in self.out:
             self._done(one)
         while not self.scheduler.idle:
-            self._done(await take(self.scheduler))
+            taking = asyncio.create_task(take(self.scheduler))
+            while not taking.done() and not self.scheduler.idle:
+                await asyncio.sleep(0)
+            if taking.done():
+                self._done(taking.result())
+            taking.cancel()
+            await asyncio.gather(taking, return_exceptions=True)
         assert not self._waiting()
         await self.scheduler.close()
