@@ -139,19 +139,3 @@ def open_sinks(settings: Settings) -> list[Sink]:
     if twice is not None:
         raise SettingsError(f"sink {twice} is configured twice; leave one out")
     return sinks
-
-
-def write_demo_assets(settings: Settings, home: Path) -> None:
-    """Let the demo's company have its asset register. Writes a file: run it in a thread."""
-    from backend.sources.demo.world import World
-
-    if settings.enrichment.assets.path is None:
-        path = home / "assets.csv"
-        home.mkdir(parents=True, exist_ok=True)
-        path.write_text(World(demo_seed(settings)).assets_csv(), encoding="utf-8")
-        settings.enrichment.assets.path = str(path)
-
-
-def demo_seed(settings: Settings) -> int:
-    """The seed of the demo feed that is shown."""
-    return int(parse_address(settings.sources[0].uri).query.get("seed", "1"))

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import random
-import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from backend.alerts.registry import build_alert
 from backend.alerts.text import safe
 from backend.analysis.ledger import LedgerEntry
 from backend.api import Command, Reply, Snapshot
-from backend.assembly import Feed, build_enrichers, demo_seed, open_feeds, open_sinks, write_demo_assets
+from backend.assembly import Feed, build_enrichers, open_feeds, open_sinks
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, EnrichmentError
-from backend.enrichment.history import HistoryEnricher, keys
+from backend.enrichment.history import HistoryEnricher
 from backend.journal import JournalError, outcomes
 from backend.journal.store import Journal
 from backend.lanes import LANES
@@ -134,8 +133,9 @@ class Runtime:
         """
         await asyncio.to_thread(self._journal.open)
         if self._settings.demo:
-            await asyncio.to_thread(write_demo_assets, self._settings, self._home)
-            past = await asyncio.to_thread(_demo_past, self._settings, self._clock)
+            from backend.demo import furnish  # only the demo pays for it
+
+            past = await asyncio.to_thread(furnish, self._settings, self._feeds, self._home, self._clock)
             await (await self._journal.write(past))
         self._enrichers = build_enrichers(self._settings, self._journal, self._clock)
         for enricher in self._enrichers:
@@ -377,11 +377,3 @@ class Runtime:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _demo_past(settings: Settings, clock: Clock) -> Callable[[sqlite3.Connection], None]:
-    """What writes the demo's earlier shifts into the history. Generates them: run it in a thread."""
-    from backend.sources.demo.past import ACTOR, earlier_shifts
-
-    pairs = list(earlier_shifts(demo_seed(settings), clock.wall_ms(), keys))
-    return functools.partial(outcomes.put_past, pairs=pairs, actor=ACTOR)
