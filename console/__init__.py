@@ -1,0 +1,1 @@
+"""The Textual application: screens, keys and view models over the engine's one door."""

@@ -1,15 +1,17 @@
 """The command line: `watchfloor` and its commands, with the contract's exit status."""
 
+import difflib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from backend.engine import BenchError, EngineError, JournalError, ReplayError, SettingsError, load_settings
 from console.since import SinceError
 
+FELL_SHORT = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
@@ -20,7 +22,12 @@ app = App(
     result_action="return_value",
 )
 
-Sources = Annotated[tuple[str, ...], Parameter(name="--source", negative=(), consume_multiple=False)]
+Sources = Annotated[
+    tuple[str, ...],
+    Parameter(name="--source", negative=(), consume_multiple=False, allow_leading_hyphen=True),
+]
+Dash = Parameter(allow_leading_hyphen=True)
+"""For what may be `-`, standard input."""
 
 
 @app.default
@@ -61,7 +68,8 @@ def console(
 
 @app.command
 def triage(
-    path: str,
+    path: Annotated[str, Dash],
+    /,
     *,
     format: str | None = None,
     model: str | None = None,
@@ -86,8 +94,11 @@ def triage(
     output
         ndjson (the verdict records), table, or markdown.
     """
-    from console.triage import run_triage
+    from console.triage import check_path, run_triage
 
+    if path.startswith("-") and path != "-":
+        raise SettingsError(f"unknown option {path} (see watchfloor triage --help)")
+    check_path(path)
     settings = load_settings(config, (path,), model, base_url)
     settings.sources[0].format = format
     settings.sinks = []
@@ -126,8 +137,9 @@ def worker(
 @app.command
 def replay(
     path: Path,
+    /,
     *,
-    to: str,
+    to: Annotated[str, Dash],
     rate: Annotated[float | None, Parameter(name="--rate")] = None,
     speed: float | None = None,
     loop: bool = False,
@@ -211,6 +223,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The `watchfloor` script. Ends the process: 0, 1 (fell short), 2 (wrong usage, one line says why)."""
     try:
         status = app(arguments, exit_on_error=False, print_error=False)
+    except UnusedCliTokensError as error:
+        status = _wrong(_unused(error.unused_tokens or []))
     except CycloptsError as error:
         status = _wrong(" ".join(str(error).split()) + " (see watchfloor --help)")
     except (SettingsError, EngineError, JournalError, ReplayError, SinceError, BenchError) as error:
@@ -218,14 +232,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         _silence_stdout()
         status = 0
+    except OSError as error:
+        status = _wrong(f"{error.strerror or error}", FELL_SHORT)
     except KeyboardInterrupt:
         status = INTERRUPTED
+    if sys.stdout is not None:
+        status = _flushed(status)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _wrong(message: str) -> int:
-    print(f"watchfloor: {message}", file=sys.stderr)  # noqa: T201 - the one line that the contract asks for
-    return WRONG_USAGE
+def _wrong(message: str, status: int = WRONG_USAGE) -> int:
+    shown = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    sys.stderr.write(f"watchfloor: {shown}\n")
+    return status
+
+
+def _unused(tokens: Sequence[str]) -> str:
+    """What to say to words that no command takes."""
+    commands = tuple(name for name in app if not name.startswith("-"))
+    near = difflib.get_close_matches(tokens[0], commands, n=1, cutoff=0.5) if tokens else []
+    hint = f"did you mean {near[0]}?" if near else f"commands are {', '.join(commands)}"
+    return f"don't know what to do with '{' '.join(tokens)}'; {hint} (see watchfloor --help)"
+
+
+def _flushed(status: object) -> object:
+    """Write what is still buffered here, where its failure can be told from a reader that has gone."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+    except OSError as error:
+        _silence_stdout()
+        return _wrong(f"{error.strerror or error}", FELL_SHORT)
+    return status
 
 
 def _silence_stdout() -> None:

@@ -5,11 +5,13 @@ import sys
 
 from backend.engine import Settings, export_dead_letters, export_records, to_csv, waiting
 from console.since import since_ms
+from console.verdict_output import as_utf8
 
 
 def run_export(settings: Settings, since: str, output: str, *, dead_letters: bool) -> int:
     """Write the records; what still waits for its verdict is counted on standard error."""
     start = since_ms(since)
+    as_utf8(sys.stdout)
     write = sys.stdout.write
     if dead_letters:
         for letter in export_dead_letters(settings, start):
@@ -24,5 +26,6 @@ def run_export(settings: Settings, since: str, output: str, *, dead_letters: boo
     sys.stdout.flush()
     left = waiting(settings)
     if left and not dead_letters:
-        sys.stderr.write(f"{left} alerts still wait for their verdict and are not among these\n")
+        wait = "alert still waits for its" if left == 1 else "alerts still wait for their"
+        sys.stderr.write(f"{left} {wait} verdict, not among these\n")
     return 0

@@ -22,6 +22,13 @@ def run_replay(path: Path, to: str, *, rate: float | None, speed: float | None, 
 
     try:
         counted = asyncio.run(replay(path, to, rate=rate, speed=speed, loop=loop, sent=sent))
-    finally:
-        sys.stderr.write(f"{counted} records sent and confirmed\n")
+    except BaseException:
+        if counted:  # stopped or broken on the way: how far it came is what one needs to go on
+            _say(counted)
+        raise
+    _say(counted)
     return 0
+
+
+def _say(count: int) -> None:
+    sys.stderr.write(f"{count} record{'' if count == 1 else 's'} sent and confirmed\n")

@@ -4,7 +4,8 @@ import re
 import time
 from datetime import UTC, datetime
 
-_SPAN = re.compile(r"(\d+)\s*([smhdw])")
+_SPAN = re.compile(r"([0-9]+)\s*([smhdw])")
+MAX_TEXT = 40
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -21,13 +22,13 @@ def since_ms(text: str) -> int:
     text = text.strip()
     if not text:
         return 0
-    span = _SPAN.fullmatch(text)
+    span = _SPAN.fullmatch(text) if len(text) <= MAX_TEXT else None
     if span is not None:
-        return int((time.time() - int(span[1]) * _SECONDS[span[2]]) * 1000)
+        return max(0, int(time.time() * 1000) - int(span[1]) * _SECONDS[span[2]] * 1000)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise SinceError(
             f"--since {text}: write a span (90m, 8h, 2d) or a time (2026-01-31T08:00Z)"
         ) from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return max(0, int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000))

@@ -1,0 +1,1 @@
+"""Screens and the panes they are made of."""

@@ -1,0 +1,1 @@
+"""From the engine's types to what widgets draw; every text passes `widgets.safe.shown` here."""
