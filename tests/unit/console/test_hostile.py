@@ -1,5 +1,6 @@
 """Text from outside in every field of every type, on every screen: no crash, no markup, no control byte."""
 
+import itertools
 import re
 
 import msgspec
@@ -10,7 +11,7 @@ from textual.pilot import Pilot
 from backend.alerts.model import Head
 from backend.alerts.text import SafeText
 from backend.analysis.model import AttemptEnded, AttemptStarted, Decided, Delta, QuestionAsked, VerdictReady
-from backend.api import AddNote, Detail, Reply, Row
+from backend.api import AddNote, Detail, Reply, Row, Verdict
 from console.app import WatchfloorApp
 from tests.support import scene
 from tests.support.console import make_app, settle, until
@@ -33,59 +34,60 @@ FORBIDDEN = re.compile(
 )
 
 
-def poison(value: object, text: str) -> object:
-    """The same value with `text` in every string of it, at any depth; words of closed lists stay."""
-    if isinstance(value, str):
-        return text
-    if isinstance(value, tuple):
-        return tuple(poison(item, text) for item in value)
-    if isinstance(value, msgspec.Struct):
-        changed: dict[str, object] = {}
-        for field in msgspec.structs.fields(value):
-            old = getattr(value, field.name)
-            if field.name in KEPT or isinstance(old, bytes):
-                continue
-            changed[field.name] = poison(old, text)
-        return msgspec.structs.replace(value, **changed)
-    return value
+class Poison:
+    """Hands out the payloads in turn, from a different one on for each run, so that fields get all kinds."""
+
+    def __init__(self, first: int) -> None:
+        self._turn = itertools.cycle(PAYLOADS[first:] + PAYLOADS[:first])
+
+    def text(self) -> SafeText:
+        return SafeText(next(self._turn))
+
+    def into(self, value: object) -> object:
+        """The same value with a payload in every string of it, at any depth."""
+        if isinstance(value, str):
+            return self.text()
+        if isinstance(value, tuple):
+            return tuple(self.into(item) for item in value)
+        if isinstance(value, msgspec.Struct):
+            changed: dict[str, object] = {}
+            for field in msgspec.structs.fields(value):
+                old = getattr(value, field.name)
+                if field.name in KEPT or isinstance(old, bytes):
+                    continue
+                changed[field.name] = self.into(old)
+            return msgspec.structs.replace(value, **changed)
+        return value
 
 
 KEPT = {"latency_ms", "output_valid"}
 """Fields that are no text."""
 
 
-def hostile_engine(text: str) -> FakeEngine:
+def hostile_engine(poison: Poison) -> FakeEngine:
     engine = scene.engine()
-    shown = SafeText(text)
-    rows = tuple(row for row in (poison(r, text) for r in scene.ROWS) if isinstance(row, Row))
-    first = scene.detail()
-    detail = poison(first, text)
+    rows = tuple(row for row in map(poison.into, scene.ROWS) if isinstance(row, Row))
+    detail = poison.into(scene.detail())
+    verdict = poison.into(scene.VERDICT)
     assert isinstance(detail, Detail)
-    engine.publish(
-        rows=rows,
-        sources=poison(scene.SOURCES, text),
-        models=poison(scene.MODELS, text),
-        lanes=poison(scene.LANES, text),
-        stages=poison(scene.STAGES, text),
-        cost=poison(scene.COST, text),
-        trouble=(text, text),
-        filter_text=text,
-        filter_error=text,
-    )
-    engine.failed = text
+    assert isinstance(verdict, Verdict)
+    names = ("sources", "models", "lanes", "stages", "cost", "filter_text", "filter_error")
+    changes = {name: poison.into(getattr(scene.SCENE, name)) for name in names}
+    engine.publish(rows=rows, trouble=(poison.text(), poison.text()), **changes)
+    engine.failed = poison.text()
     engine.details = dict.fromkeys((row.id for row in rows), detail)
-    verdict = poison(scene.VERDICT, text)
+    text = poison.text
     engine.transcripts[1] = [
-        AttemptStarted(0, text, text, scene.NOW_MS),
-        Delta(0, shown, "facts"),
-        VerdictReady(0, verdict, text, text, 10.0),  # type: ignore[arg-type]  # still a Verdict
-        Delta(0, SafeText(f"## {text}\n- {text}\n```\n{text}\n")),
-        AttemptEnded(0, text, text, "error", shown, ungrounded=(text,)),
-        QuestionAsked(1, shown, text, scene.NOW_MS),
-        Decided(shown, text, scene.NOW_MS),
-        Delta(1, shown, "raw"),
+        AttemptStarted(0, text(), text(), scene.NOW_MS),
+        Delta(0, text(), "facts"),
+        VerdictReady(0, verdict, text(), text(), 10.0),
+        *(Delta(0, SafeText(f"## {payload}\n- {payload}\n```\n{payload}\n")) for payload in PAYLOADS),
+        AttemptEnded(0, text(), text(), "error", text(), ungrounded=PAYLOADS),
+        QuestionAsked(1, text(), text(), scene.NOW_MS),
+        Decided(text(), text(), scene.NOW_MS),
+        Delta(1, text(), "raw"),
     ]
-    engine._answer = lambda command: Reply(True, text)
+    engine._answer = lambda command: Reply(True, text())
     return engine
 
 
@@ -102,9 +104,9 @@ async def click_everywhere(app: WatchfloorApp, pilot: Pilot[int]) -> None:
             await pilot.click(offset=(x, y))
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
-async def test_hostile_text_does_nothing_on_any_screen(payload: str) -> None:
-    engine = hostile_engine(payload)
+@pytest.mark.parametrize("first", [0, 1, 3, 6])
+async def test_hostile_text_does_nothing_on_any_screen(first: int) -> None:
+    engine = hostile_engine(Poison(first))
     app = make_app(engine)
     async with app.run_test(size=(170, 42), notifications=True) as pilot:
         await until(lambda: app.main.pane.alert_id == 1, "the first alert opens")
@@ -119,7 +121,7 @@ async def test_hostile_text_does_nothing_on_any_screen(payload: str) -> None:
         await pilot.press("u", "a")
         await settle(pilot)
         assert not FORBIDDEN.search(on_screen(app))
-        if payload.startswith("["):
+        if first < 2:
             await click_everywhere(app, pilot)
         assert app.is_running
         assert app.title == "watchfloor"
