@@ -27,6 +27,20 @@ _PRAGMAS = (
 )
 
 
+class Chain:
+    """Batches that several may be on their way of: once one can't be stored, none behind it is.
+
+    So the journal's next offset never stands behind a batch that is missing.
+    """
+
+    def __init__(self) -> None:
+        self.broken = False
+
+    def snap(self) -> None:
+        """One can't be stored."""
+        self.broken = True
+
+
 class Journal:
     """The durable store of one watchfloor.
 
@@ -88,16 +102,23 @@ class Journal:
         """Queue a change; the future is done when it is on disk. Waits while too much is queued."""
         return await self._opened(self._writer).submit(operation)
 
-    async def store(self, source: str, entries: Sequence[Entry]) -> "asyncio.Future[Stored]":
-        """Queue a batch of one source; the future gives what is new, once that is on disk."""
+    async def store(
+        self, source: str, entries: Sequence[Entry], chain: Chain | None = None
+    ) -> "asyncio.Future[Stored]":
+        """Queue a batch of one source; the future gives what is new, once that is on disk.
+
+        Batches of one `chain` are stored in order or not at all: see `Chain`.
+        """
         writer = self._opened(self._writer)
 
         def operation(connection: sqlite3.Connection) -> Stored:
+            if chain is not None and chain.broken:
+                raise JournalError("a batch before this one was not stored")
             stored = inbox.store(connection, source, entries)
             writer.wrote(sum(len(a.parsed.raw) + 400 for e in entries for a in e.alerts))
             return stored
 
-        return await writer.submit(operation)
+        return await writer.submit(operation, chain.snap if chain is not None else None)
 
     async def read(self, query: Callable[[Reader], T]) -> T:
         """Run a query in the reading thread."""

@@ -34,19 +34,27 @@ log = structlog.get_logger("journal")
 class _Item:
     """One operation on its way, with where its result goes."""
 
-    __slots__ = ("error", "future", "loop", "operation", "result")
+    __slots__ = ("error", "failed", "future", "loop", "operation", "result")
 
     def __init__(
         self,
         operation: Operation,
-        future: "asyncio.Future[Any] | None",
-        loop: asyncio.AbstractEventLoop | None,
+        future: "asyncio.Future[Any]",
+        loop: asyncio.AbstractEventLoop,
+        failed: Callable[[], None] | None,
     ) -> None:
         self.operation = operation
         self.future = future
         self.loop = loop
+        self.failed = failed
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """It can't be done, for good."""
+        self.error = error
+        if self.failed is not None:
+            self.failed()
 
 
 class Writer:
@@ -73,8 +81,12 @@ class Writer:
         """Why nothing can be written just now, in words; empty while all is well."""
         return self._stalled
 
-    async def submit(self, operation: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+    async def submit(
+        self, operation: Callable[[sqlite3.Connection], T], failed: Callable[[], None] | None = None
+    ) -> "asyncio.Future[T]":
         """Queue an operation; the future is done after the commit that holds it.
+
+        `failed` is called on the writer's thread, before any later operation runs, if it can't be done.
 
         The future fails with the operation's own exception if it raised, or `JournalError` at shutdown.
         """
@@ -84,7 +96,7 @@ class Writer:
         if self._stopping:
             self._room.release()
             raise JournalError("the journal is closed")
-        self._queue.put(_Item(operation, future, loop))
+        self._queue.put(_Item(operation, future, loop, failed))
         return future
 
     def stop(self, timeout_s: float = 5.0) -> None:
@@ -160,7 +172,7 @@ class Writer:
         """Fail a group of one; True where the group must be taken one by one to find the culprit."""
         if len(group) > 1:
             return True
-        group[0].error = error
+        group[0].fail(error)
         return False
 
     def _transact(self, group: list[_Item]) -> None:
@@ -213,7 +225,7 @@ class Writer:
 
 def _fail(group: list[_Item], error: BaseException) -> None:
     for item in group:
-        item.error = error
+        item.fail(error)
 
 
 def _passing(error: sqlite3.Error) -> bool:

@@ -9,7 +9,8 @@ import msgspec
 
 from backend.alerts.model import DeadLetter, Parsed, ParsedAlert, ParsedEvent, Record
 from backend.clock import Clock
-from backend.journal.store import Journal
+from backend.journal import JournalError
+from backend.journal.store import Chain, Journal
 from backend.journal.stored import Entry, Routed, Stored
 from backend.lanes import LANES
 from backend.pipeline.job import Job
@@ -39,6 +40,14 @@ class Totals(msgspec.Struct):
     duplicates: int = 0
 
 
+class _Link:
+    """A source's chain of batches, and how many of them are on their way."""
+
+    def __init__(self) -> None:
+        self.chain = Chain()
+        self.pending = 0
+
+
 class Ingest:
     """The intake of every source. A batch is one journal operation; its order is kept."""
 
@@ -66,6 +75,7 @@ class Ingest:
         self.totals = Totals()
         self.lane_rates: dict[str, Rate] = {lane: Rate() for lane in LANES}
         self.last_record_ms = 0
+        self._links: dict[str, _Link] = {}
 
     def register(self, source: str, parser: RecordParser) -> None:
         """Say how the records of a source are parsed."""
@@ -102,11 +112,14 @@ class Ingest:
         parse_ms = (time.perf_counter() - started) * 1000 / len(records)
         entries = self._route(records, parsed)
         route_ms = (time.perf_counter() - started) * 1000 / len(records) - parse_ms
-        written = await self._journal.store(records[0].source, entries)
+        link = self._chain(records[0].source)
+        written = await self._journal.store(records[0].source, entries, link.chain)
+        link.pending += 1
         handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         first_ms = records[0].received_ms
 
         def committed(future: "asyncio.Future[Stored]") -> None:
+            link.pending -= 1
             error = asyncio.CancelledError() if future.cancelled() else future.exception()
             if error is None:
                 # Also where the source no longer waits: what is stored must be analysed.
@@ -125,6 +138,19 @@ class Ingest:
 
         written.add_done_callback(committed)
         return handed
+
+    def _chain(self, source: str) -> "_Link":
+        """The source's chain: a new one after a broken one, but only once nothing of that is on its way.
+
+        Raises:
+            JournalError: batches of the broken one are still on their way.
+        """
+        link = self._links.setdefault(source, _Link())
+        if link.chain.broken:
+            if link.pending:
+                raise JournalError("a batch before this one was not stored")
+            link = self._links[source] = _Link()
+        return link
 
     def _parse(self, records: Sequence[Record]) -> list[list[Parsed]]:
         parser = self._parsers[records[0].source]

@@ -26,7 +26,7 @@ from backend.alerts.text import safe
 from backend.clock import Clock
 from backend.journal import JournalError
 from backend.sources.base import Intake, SourceError
-from backend.sources.delivery import MAX_BYTES, MAX_RECORDS, deliver
+from backend.sources.delivery import MAX_BYTES, MAX_RECORDS, Pipe
 from backend.sources.kafka_partitions import Part, Partitions
 from backend.sources.state import Tally
 from backend.sources.uri import Address
@@ -77,8 +77,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self._backlog: deque[tuple[Part, list[Record]]] = deque()
         self._waiting = 0
         """Records in the backlog."""
-        self._on_way = 0
-        """Records of the batch that the intake has."""
+        self._pipe = Pipe(intake, tally, clock, self._stored)
         self._more = asyncio.Event()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
@@ -244,7 +243,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
                     await self._clock.sleep(0.02)
 
     async def _deliver(self) -> None:
-        """Give the backlog to the intake, one batch at a time; what the journal holds may be committed."""
+        """Give the backlog to the intake, batch by batch; what the journal holds may be committed."""
         while True:
             await self._more.wait()
             taken: list[tuple[Part, int]] = []
@@ -257,18 +256,21 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
                 batch += records
                 size += sum(len(record.data) for record in records)
                 taken.append((part, int(records[-1].next_offset)))
-            if not batch:
-                self._more.clear()
-                continue
-            self._idle.clear()
-            self._on_way = len(batch)
-            try:
-                await deliver(self._intake, batch, self._tally, self._clock)
-            finally:
-                self._on_way = 0
+            if batch:
+                self._idle.clear()
+                await self._pipe.offer(batch, taken)
+            elif self._pipe.records:
+                await self._pipe.settle()
+            else:
                 self._idle.set()
-            for part, offset in taken:
-                part.journaled = offset
+                self._more.clear()
+
+    @staticmethod
+    def _stored(token: object) -> None:
+        """The journal holds a batch: its partitions may be committed that far."""
+        taken: list[tuple[Part, int]] = token  # type: ignore[assignment]  # as offered above
+        for part, offset in taken:
+            part.journaled = offset
 
     async def _look_after(self) -> None:
         now = self._clock.mono()
@@ -319,7 +321,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         lags = [part.lag for part in parts]
         known = [lag for lag in lags if lag is not None]
         complete = self._joined and len(known) == len(lags) == len(self._consumer.assignment())
-        tally.lag = sum(known) + self._waiting + self._on_way if complete else None
+        tally.lag = sum(known) + self._waiting + self._pipe.records if complete else None
         missing = [t for t in self._address.topics if self._consumer.partitions_for_topic(t) is None]
         stored = not self._partitions.committable()
         given_up = not missing or now - self._join_since > MISSING_TOPIC_S
