@@ -7,6 +7,7 @@ from backend.alerts.base import JsonFormat, Outcome
 from backend.alerts.details import Observables, facts, is_under, pair_attacks, tactics_in, techniques_in
 from backend.alerts.fields import (
     LONG_CHARS,
+    SHORT_CHARS,
     TITLE_CHARS,
     Object,
     content_uid,
@@ -70,6 +71,7 @@ _SIGNATURE_SEVERITY = {
 _PRIORITY_SEVERITY = tuple(
     int(level) for level in (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFORMATIONAL)
 )
+_PRIORITY_WORDS = tuple(SafeText(str(number)) for number in range(5))
 _VENDOR = SafeText("OISF")
 _PRODUCT = SafeText("Suricata")
 
@@ -202,40 +204,59 @@ def _tolerant(obj: Object) -> _Eve:
 
 def _head(eve: _Eve, rule: _Signature, raw: bytes, received_ms: int) -> Head:
     time_ms, quality = parse_time(eve.timestamp, received_ms)
-    rule_uid = ""
-    if rule.signature_id is not None:
-        rule_uid = f"{1 if rule.gid is None else rule.gid}:{rule.signature_id}"
-        if rule.rev is not None:
-            rule_uid = f"{rule_uid}:{rule.rev}"
-    title = text(rule.signature, TITLE_CHARS)
+    rule_uid = _rule_uid(rule)
+    key = (
+        f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
+        f"{eve.src_ip or ''}|{eve.src_port or 0}|{eve.dest_ip or ''}|{eve.dest_port or 0}|{eve.tx_id or 0}"
+    )
+    host = eve.host or ""
+    # One look at all that is shown is several times cheaper than one at each, and nearly always enough.
+    shown = key + host
+    if len(shown) <= SHORT_CHARS and shown.isascii() and shown.isprintable():
+        title, src_ip, dst_ip = rule.signature or "", eve.src_ip or "", eve.dest_ip or ""
+    else:
+        title, src_ip, dst_ip, host = (
+            text(rule.signature, TITLE_CHARS),
+            text(eve.src_ip),
+            text(eve.dest_ip),
+            text(eve.host),
+        )
     return Head(
-        uid=_uid(eve, rule, raw),
+        uid=_uid(eve, key, raw),
         format="suricata_eve",
         time_ms=time_ms,
         severity_id=_severity(rule),
-        title=title
+        title=SafeText(title)
         or safe(f"Suricata rule {rule_uid}" if rule_uid else "Suricata alert without a signature"),
         time_quality=quality,
-        severity_native=severity.native(rule.severity),
+        severity_native=_native(rule.severity),
         rule_uid=safe(rule_uid, 80),
-        rule_name=title,
-        src_ip=text(eve.src_ip),
+        rule_name=SafeText(title),
+        src_ip=SafeText(src_ip),
         src_port=port(eve.src_port),
-        dst_ip=text(eve.dest_ip),
+        dst_ip=SafeText(dst_ip),
         dst_port=port(eve.dest_port),
-        hostname=text(eve.host),
+        hostname=SafeText(host),
         product=_PRODUCT,
     )
 
 
-def _uid(eve: _Eve, rule: _Signature, raw: bytes) -> str:
+def _rule_uid(rule: _Signature) -> str:
+    if rule.signature_id is None:
+        return ""
+    uid = f"{1 if rule.gid is None else rule.gid}:{rule.signature_id}"
+    return uid if rule.rev is None else f"{uid}:{rule.rev}"
+
+
+def _uid(eve: _Eve, key: str, raw: bytes) -> str:
     """EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one."""
     if not eve.timestamp or (eve.flow_id is None and not eve.src_ip):
         return content_uid(None, raw)
-    return stable_uid(
-        f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
-        f"{eve.src_ip or ''}|{eve.src_port or 0}|{eve.dest_ip or ''}|{eve.dest_port or 0}|{eve.tx_id or 0}"
-    )
+    return stable_uid(key)
+
+
+def _native(value: object) -> SafeText:
+    return _PRIORITY_WORDS[value] if type(value) is int and 0 <= value < 5 else severity.native(value)
 
 
 def _severity(rule: _Signature) -> int:

@@ -137,8 +137,10 @@ async def _watchfloor(bootstrap: str, topic: str, records: int, *, group: str) -
         try:
             await _until(lambda: ingest.totals.records > 0, reading)
             started, first = time.perf_counter(), ingest.totals.records
-            await _until(lambda: ingest.totals.records >= records and source.status().caught_up, reading)
+            await _until(lambda: ingest.totals.records >= records, reading)
             seconds = time.perf_counter() - started
+            # Offsets are committed every second along the way; the last ones must follow, too.
+            await _until(lambda: source.status().caught_up, reading)
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
