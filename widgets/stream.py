@@ -6,6 +6,7 @@ cost a few per cent of a core, where a Markdown widget costs half of one.
 """
 
 import re
+import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -154,6 +155,12 @@ class StreamPane(LineScroll, can_focus=True):
         self._following = True
         self.jump(max(self.top, self._end))
         self._refresh_last()
+
+    def read_from_top(self) -> None:
+        """Show the beginning of what is there: for a text that is no longer being written."""
+        self._following = False
+        self._left_at = sys.maxsize
+        self.jump(0)
 
     def action_line(self, delta: int) -> None:
         """Key: one line up or down."""

@@ -60,6 +60,10 @@ class Board:
         """Add a new row, or replace it by a newer state of itself."""
         old = self._rows.get(row.id)
         if old is not None:
+            if self._keeps_its_place(old, row):
+                self._rows[row.id] = row
+                self.version += 1
+                return
             self._take_out(old)
         elif len(self._rows) - len(self._closed) >= self._limit and not self._make_room(row):
             self.beyond += 1
@@ -105,6 +109,15 @@ class Board:
 
     def _key(self, row: Row) -> Key:
         return (0, 0, -row.received_ms, -row.id) if self._newest_first else _urgency(row)
+
+    def _keeps_its_place(self, old: Row, row: Row) -> bool:
+        """Whether the new state changes neither order nor what the filter says: the common case."""
+        return (
+            (old.state == "closed") == (row.state == "closed")
+            and _urgency(old) == _urgency(row)
+            and self._key(old) == self._key(row)
+            and self._filter(old) == self._filter(row)
+        )
 
     def _take_out(self, row: Row) -> None:
         _remove(self._all, (_urgency(row), row.id))

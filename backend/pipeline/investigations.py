@@ -210,11 +210,16 @@ class Investigations:
         transcript.finish()
 
     def _forget(self) -> None:
-        for alert_id in list(self._transcripts):
-            if len(self._transcripts) <= KEPT:
+        while len(self._transcripts) > KEPT:
+            oldest = (
+                alert_id
+                for alert_id, transcript in self._transcripts.items()
+                if not transcript.live and alert_id not in self._watched
+            )
+            alert_id = next(oldest, None)
+            if alert_id is None:
                 return
-            if not self._transcripts[alert_id].live and alert_id not in self._watched:
-                del self._transcripts[alert_id]
+            del self._transcripts[alert_id]
 
 
 def raw_text(raw: bytes) -> SafeText:

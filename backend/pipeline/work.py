@@ -256,8 +256,10 @@ def _in_a_line(alert: Alert) -> SafeText:
     head = alert.head
     parts = [head.title or head.rule_name or "alert without a title"]
     ends = [_end(head.src_ip, head.src_port), _end(head.dst_ip, head.dst_port)]
-    if any(ends):
-        parts.append(" → ".join(end or "?" for end in ends))
+    if all(ends):
+        parts.append(" → ".join(ends))
+    elif any(ends):
+        parts.append(f"from {ends[0]}" if ends[0] else f"to {ends[1]}")
     for name, value in (
         ("host", head.hostname),
         ("user", head.user),

@@ -151,6 +151,10 @@ class InvestigationPane(Vertical):
         if detail is not None and detail is not self._detail:
             self._show_detail(detail)
         piece = self._engine.transcript(self.alert_id, self._writer.cursor)
+        if piece.live and not self.live:
+            self.stream.follow()
+        elif not piece.live and not self._writer.started:
+            self.stream.read_from_top()
         if piece.events:
             self._writer.write(piece)
         elif detail is not None and not self._writer.started and not piece.live:

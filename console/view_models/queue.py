@@ -87,14 +87,20 @@ def flow_cell(row: Row, context: QueueContext) -> Cell:
     if head.src_ip and head.dst_ip:
         return Cell(shown(head.src_ip), "text", ((Shown(ARROW), "faint"), (shown(head.dst_ip), "text")))
     if head.user and head.hostname:
-        return Cell(shown(head.user), "text", ((Shown(" on "), "faint"), (shown(head.hostname), "text")))
-    one = head.src_ip or head.user or head.hostname or head.dst_ip
+        return Cell(shown(head.user), "text", ((Shown(" on "), "faint"), (short_host(head.hostname), "text")))
+    one = head.src_ip or head.user or short_host(head.hostname) or head.dst_ip
     return Cell(shown(one), "text") if one else BLANK
+
+
+def short_host(name: str) -> Shown:
+    """A host without its domain, which in a queue is nearly always the same; addresses stay whole."""
+    label, dot, rest = name.partition(".")
+    return shown(label if dot and not rest.replace(".", "").isdigit() else name)
 
 
 def host_cell(row: Row, context: QueueContext) -> Cell:
     """The host it happened on."""
-    return Cell(shown(row.head.hostname), "muted")
+    return Cell(short_host(row.head.hostname), "muted")
 
 
 def state_cell(row: Row, context: QueueContext) -> Cell:
@@ -148,16 +154,16 @@ LAYOUTS: dict[str, tuple[Column, ...]] = {
     "narrow": (
         _SLA,
         _SEVERITY,
-        Column("title", Shown("ALERT"), 20, flex=3),
-        Column("flow", Shown("SRC → DST / HOST"), 16, flex=2, priority=1),
+        Column("title", Shown("ALERT"), 20, flex=5),
+        Column("flow", Shown("SRC → DST / HOST"), 16, flex=1, priority=1),
         Column("short_verdict", Shown("VERDICT"), 10),
     ),
     "wide": (
         _SLA,
         _SEVERITY,
         Column("age", Shown("AGE"), 3, priority=3, align="right"),
-        Column("title", Shown("ALERT"), 20, flex=3),
-        Column("flow", Shown("SRC → DST"), 14, flex=2, priority=2),
+        Column("title", Shown("ALERT"), 20, flex=6),
+        Column("flow", Shown("SRC → DST"), 14, flex=1, priority=2),
         Column("short_verdict", Shown("VERDICT"), 10),
         Column("cost", Shown("COST"), 7, priority=4, align="right", from_width=80),
     ),
@@ -165,8 +171,8 @@ LAYOUTS: dict[str, tuple[Column, ...]] = {
         _SLA,
         _SEVERITY,
         Column("age", Shown("AGE"), 3, priority=3, align="right"),
-        Column("title", Shown("ALERT"), 22, flex=3),
-        Column("flow", _FLOW, 22, flex=1, priority=2),
+        Column("title", Shown("ALERT"), 26, flex=4),
+        Column("flow", _FLOW, 20, flex=1, priority=2),
         Column("host", Shown("HOST"), 10, flex=1, priority=6),
         Column("state", Shown("STATE"), 7, priority=5),
         Column("verdict", Shown("VERDICT"), 10),
