@@ -1,5 +1,6 @@
 """Transcript events written into a stream pane."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -63,14 +64,18 @@ class TranscriptWriter:
         self.cursor = 0
         self.known: frozenset[str] | None = None
         self.started = False
+        self._facts_shown = False
 
     def write(self, piece: TranscriptSlice) -> None:
         """Everything new."""
         if piece.truncated and self.cursor:
             self._stream.begin_block("note", Shown("earlier text is no longer kept"))
         self.cursor = piece.cursor
+        decided = {event.turn for event in piece.events if isinstance(event, VerdictReady)}
         for event in piece.events:
             self.started = True
+            if isinstance(event, Delta) and event.kind == "facts" and event.turn in decided:
+                continue  # the verdict's card, which comes with them, says the same
             self._one(event)
 
     def restore(self, detail: Detail) -> None:
@@ -101,16 +106,18 @@ class TranscriptWriter:
                     shown(again + clock_words(event.wall_ms)),
                 )
             case Delta(text=text, kind=kind):
+                self._facts_shown = self._facts_shown or kind == "facts"
                 stream.append(shown_lines(text), {"facts": "muted", "raw": "stream-code"}.get(kind, ""))
             case VerdictReady():
-                stream.add_verdict(
-                    verdict_card(
-                        event.verdict,
-                        known=self.known,
-                        model=_name(event.provider, event.model),
-                        after_ms=event.after_ms,
-                    )
+                card = verdict_card(
+                    event.verdict,
+                    known=self.known,
+                    model=_name(event.provider, event.model),
+                    after_ms=event.after_ms,
                 )
+                # Facts that were watched coming stand right above: the card need not say them again.
+                stream.add_verdict(dataclasses.replace(card, facts=()) if self._facts_shown else card)
+                self._facts_shown = False
             case AttemptEnded():
                 self._ended(event)
             case QuestionAsked():

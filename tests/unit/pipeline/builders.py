@@ -9,6 +9,7 @@ from backend.alerts.model import Alert, Head, ParsedAlert, Record
 from backend.alerts.text import SafeText
 from backend.analysis.model import Analysis, Verdict
 from backend.api import Row
+from backend.enrichment.base import Evidence, Finding
 from backend.journal.store import Journal
 from backend.journal.stored import Entry, Result, Routed
 from backend.lanes import LANE_NUMBER
@@ -53,7 +54,8 @@ def result(verdict: str = "Suspicious", verdict_ms: int = 2_000) -> Result:
     analysis = Analysis(
         Verdict(verdict, 0.7, SafeText("in short")), SafeText("at length"), "playbook", "playbook", "built-in"
     )
-    return Result(analysis, (), {"total": 3.0}, verdict_ms=verdict_ms)
+    evidence = (Evidence("E1", Finding("alert", SafeText("the alert itself"))),)
+    return Result(analysis, evidence, {"total": 3.0}, lane="medium", verdict_ms=verdict_ms)
 
 
 def entry(offset: int, lane: str = "medium", **fields: object) -> Entry:

@@ -96,14 +96,14 @@ def test_newest_first_shows_differently_but_still_keeps_the_urgent() -> None:
 
 def test_closed_rows_take_no_room_from_open_ones() -> None:
     board = Board(limit=2)
-    for number in (1, 2):
-        board.put(row(number))
-    board.update(1, state="closed")
+    board.put(row(1))
+    board.put(row(2, lane="low", deadline_ms=0))
+    board.update(2, state="closed")
     board.put(row(3))
-    assert (ids(board), board.beyond) == ([2, 3], 0)
-    board.put(row(4, lane="critical"))
-    assert ids(board) == [4, 2]
-    assert board.get(1) is not None
+    assert (ids(board), board.beyond) == ([1, 3], 0)
+    board.put(row(4, lane="critical"))  # the least urgent open row goes, not the closed one
+    assert (ids(board), board.beyond, board.open_total) == ([4, 1], 1, 3)
+    assert board.get(2) is not None
 
 
 Change = st.tuples(

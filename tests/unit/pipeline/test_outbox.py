@@ -156,5 +156,5 @@ async def test_the_file_sink_says_what_is_in_its_way(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_of_sink_is_refused_in_a_line() -> None:
-    with pytest.raises(SinkError, match="smtp.*known are file"):
+    with pytest.raises(SinkError, match=r"smtp.*known are file"):
         open_sink("smtp://mail.example")
