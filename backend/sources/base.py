@@ -38,8 +38,8 @@ class Intake(Protocol):
 
         Waits while there is no room (backpressure), then returns a future that is done once the group
         commit that holds every one of `records` is on disk. Only then may the source acknowledge them.
-        The future fails with `backend.journal.JournalError` if they could not be stored: then they must not be
-        acknowledged, and are to be read again. Of several batches on their way, all behind the one that
+        The future fails with `backend.journal.JournalError` if they could not be stored: then they must not
+        be acknowledged, and are to be read again. Of several batches on their way, all behind the one that
         failed fail too, so that they can be offered again in order.
         """
         ...

@@ -35,7 +35,8 @@ def test_the_command_line_starts_without_the_screen() -> None:
 def test_widgets_stand_alone() -> None:
     loaded = loaded_after(
         "import importlib, pkgutil, widgets\n"
-        "for module in pkgutil.iter_modules(widgets.__path__): importlib.import_module('widgets.' + module.name)"
+        "for module in pkgutil.iter_modules(widgets.__path__):\n"
+        "    importlib.import_module('widgets.' + module.name)"
     )
     assert "textual" in loaded
     assert not loaded & {"backend", "console"}

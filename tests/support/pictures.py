@@ -1,4 +1,4 @@
-"""The README's pictures, made from the running app on the demo feed: `python -m tests.support.pictures FOLDER`.
+"""The README's pictures, from the running app on the demo feed: `python -m tests.support.pictures FOLDER`.
 
 Writes SVG files; a browser makes PNG of them.
 """
