@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from backend.alerts.text import SafeText, safe
+from backend.alerts.text import SafeText, safe, safe_lines
 from backend.analysis.call import STOPPED, Caller, CallResult, Purpose, Rung
 from backend.analysis.model import (
     Attempt,
@@ -16,7 +16,7 @@ from backend.analysis.model import (
     Verdict,
     VerdictReady,
 )
-from backend.analysis.verdict_stream import ReaderEvent, Reading
+from backend.analysis.verdict_stream import NARRATIVE_CHARS, ReaderEvent, Reading
 from backend.clock import Clock
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Usage
 
@@ -128,6 +128,20 @@ class Climb:
             raise
         pane.end("invalid" if reading.problem else "complete", safe(reading.problem), None, ungrounded)
         return Answer(reading, *name, partial=False, ungrounded=ungrounded)
+
+    def judged(self, verdict: Verdict, narrative: str, name: tuple[str, str]) -> Answer:
+        """The built-in analyst's answer, taken as it is: where nobody watches, nothing need be streamed.
+
+        It quotes only the alert and its evidence, so its words are not looked up in them again.
+        """
+        shown = safe_lines(narrative, NARRATIVE_CHARS)
+        provider, model = name
+        self.first_token_ms = self.first_token_ms or self.elapsed_ms
+        self._emit(AttemptStarted(self._turn, provider, model, self._clock.wall_ms(), self._number))
+        self._emit(VerdictReady(self._turn, verdict, provider, model, self.elapsed_ms))
+        self._emit(Delta(self._turn, shown))
+        self._emit(AttemptEnded(self._turn, provider, model, "complete", SafeText("")))
+        return Answer(Reading((), verdict, shown), provider, model, partial=False, ungrounded=())
 
     def _missed(self, name: str, words: str) -> None:
         self.attempts.append(Attempt(name, safe(words, ERROR_CHARS)))

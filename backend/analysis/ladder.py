@@ -26,6 +26,8 @@ PLAYBOOK = ("playbook", "built-in")
 
 PlaybookStream = Callable[[Alert, Sequence[Evidence], Sequence[str]], AsyncIterator[Chunk]]
 """`backend.analysis.playbook.analyst.stream_playbook` with its clock and pace bound."""
+PlaybookJudge = Callable[[Alert, Sequence[Evidence], Sequence[str]], tuple[Verdict, str]]
+"""`backend.analysis.playbook.analyst.judge`: its verdict and narrative at once."""
 PlaybookAnswer = Callable[[Alert, Sequence[Evidence], Analysis | None, str], str]
 """`backend.analysis.playbook.analyst.answer`."""
 
@@ -66,12 +68,14 @@ class Ladder:
         clock: Clock,
         *,
         playbook: PlaybookStream,
+        playbook_judge: PlaybookJudge | None = None,
         playbook_answer: PlaybookAnswer,
     ) -> None:
         self._chain = tuple(chain)
         self._caller = caller
         self._clock = clock
         self._playbook = playbook
+        self._playbook_judge = playbook_judge
         self._playbook_answer = playbook_answer
         self._nonce_key = secrets.token_bytes(32)
 
@@ -111,9 +115,12 @@ class Ladder:
             answer = await climb.model(rung, request, VerdictReader(job.turn), _has_verdict, check)
             if answer is not None:
                 return self._analysis(job, climb, answer, degraded=position > 0)
-        answer = await climb.playbook(
-            self._playbook(job.alert, job.evidence, job.signals), VerdictReader(job.turn), PLAYBOOK, check
-        )
+        if self._playbook_judge is not None:
+            verdict, narrative = self._playbook_judge(job.alert, job.evidence, job.signals)
+            answer = climb.judged(verdict, narrative, PLAYBOOK)
+        else:
+            stream = self._playbook(job.alert, job.evidence, job.signals)
+            answer = await climb.playbook(stream, VerdictReader(job.turn), PLAYBOOK, check)
         return self._analysis(job, climb, answer, degraded=bool(self._chain))
 
     async def ask(self, job: AnalysisJob, history: Sequence[Exchange], question: str, emit: Emit) -> FollowUp:

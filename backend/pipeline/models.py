@@ -10,6 +10,7 @@ from backend.analysis.budget import Budget
 from backend.analysis.call import Caller, Rung
 from backend.analysis.ladder import Ladder
 from backend.analysis.ledger import Ledger, LedgerEntry
+from backend.analysis.playbook.analyst import judge
 from backend.analysis.playbook.answers import answer
 from backend.analysis.playbook.wire import stream_playbook
 from backend.api import CostView, ModelView
@@ -155,6 +156,7 @@ class Models:
             caller,
             self._clock,
             playbook=functools.partial(stream_playbook, clock=self._clock, pace=pace),
+            playbook_judge=judge if pace <= 0 else None,
             playbook_answer=answer,
         )
 

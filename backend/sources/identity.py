@@ -12,6 +12,8 @@ from backend.sources.generations import Generation, newest
 
 HEAD_BYTES = 512
 """How much of the beginning is fingerprinted: several header lines, or most of one alert."""
+HEADER_BYTES = 8192
+"""How much of the beginning is searched for a header (Zeek TSV, CSV) when reading goes on mid-file."""
 _CANDIDATES = 8
 
 

@@ -10,7 +10,7 @@ from backend.alerts.framing import Frame, Framer
 from backend.sources.base import Intake
 from backend.sources.follow import Sender
 from backend.sources.gunzip import MAGIC, Gunzip, GunzipError
-from backend.sources.identity import HEAD_BYTES, Head, place
+from backend.sources.identity import HEAD_BYTES, HEADER_BYTES, Head, place
 
 BLOCK_BYTES = 1 << 20
 
@@ -35,20 +35,24 @@ class WholeFile:
         stat = os.fstat(self._fd)
         if not self._gzip:
             return Head(stat.st_ino, os.pread(self._fd, HEAD_BYTES, 0), stat.st_size)
-        start = b""
-        for piece in self._pieces(0):
-            start += piece[: HEAD_BYTES - len(start)]
-            if len(start) >= HEAD_BYTES:
-                break
-        self.trouble = ""
-        return Head(stat.st_ino, start, None)
+        return Head(stat.st_ino, self._beginning(HEAD_BYTES), None)
 
     def frames(self, position: int) -> Iterator[list[Frame]]:
         """The records from `position` on, about a block's worth at a time."""
-        framer = Framer(start=position)
+        framer = Framer(start=position, before=self._beginning(HEADER_BYTES) if position else b"")
         for piece in self._pieces(position):
             yield framer.feed(piece)
         yield framer.finish()
+
+    def _beginning(self, size: int) -> bytes:
+        """The content's first bytes, unzipped."""
+        start = b""
+        for piece in self._pieces(0):
+            start += piece[: size - len(start)]
+            if len(start) >= size:
+                break
+        self.trouble = ""
+        return start
 
     def _pieces(self, position: int) -> Iterator[bytes]:
         if self._gzip:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from backend.alerts.framing import Frame, Framer
 from backend.sources.gunzip import MAGIC
-from backend.sources.identity import HEAD_BYTES, Head
+from backend.sources.identity import HEAD_BYTES, HEADER_BYTES, Head
 
 BLOCK_BYTES = 256 * 1024
 MOST_SIBLINGS = 20
@@ -65,7 +65,8 @@ class Tail:
     def start(self, position: int) -> None:
         """Read on from this byte."""
         self.done = self.read_to = position
-        self._framer = Framer(start=position)
+        before = os.pread(self._fd, HEADER_BYTES, 0) if position and self._fd is not None else b""
+        self._framer = Framer(start=position, before=before)
 
     def read(self) -> Chunk:
         """The next block, or why there is none."""
@@ -141,7 +142,7 @@ class Remainder:
     def __init__(self, path: Path, position: int) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._position = position
-        self._framer = Framer(start=position)
+        self._framer = Framer(start=position, before=os.pread(self._fd, HEADER_BYTES, 0))
         self._ended = False
 
     def read(self) -> list[Frame] | None:

@@ -26,12 +26,18 @@ class FakeIntake:
         """So many batches to come can't be stored."""
         self.commit_s = 0.0
         """How long a group commit takes."""
+        self._broken = False
+        self._on_way = 0
         self._known: set[tuple[str, str, int | str]] = set()
         self._positions: dict[tuple[str, str], int | str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def put(self, records: Sequence[Record]) -> "asyncio.Future[None]":
         await self.room.wait()
+        if self._broken and self._on_way:
+            raise JournalError("a batch before this one was not stored")
+        self._broken = False
+        self._on_way += 1
         self.batches.append(len(records))
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._store(list(records), future))
@@ -57,8 +63,10 @@ class FakeIntake:
     async def _store(self, records: list[Record], future: "asyncio.Future[None]") -> None:
         await asyncio.sleep(self.commit_s)
         await self.stored.wait()
-        if self.fail:
-            self.fail -= 1
+        self._on_way -= 1
+        if self.fail or self._broken:
+            self.fail -= not self._broken
+            self._broken = True
             future.set_exception(JournalError("no space left on the device"))
             return
         for record in records:
