@@ -316,6 +316,12 @@ class Runtime:
         lines.extend(self._start_trouble)
         lines.extend(getattr(enricher, "problem", "") for enricher in self._enrichers)
         lines.append(self._pool.trouble if self._pool is not None else "")
+        lines.extend(
+            f"lane {lane} is overfull ({self._scheduler.queued(lane):,} wait): alike ones share an analysis,"
+            " each is counted and kept"
+            for lane in LANES
+            if self._scheduler.folding(lane)
+        )
         for lane, config in self._settings.lanes.items():
             if config.mode != "each":
                 lines.append(

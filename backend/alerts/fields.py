@@ -19,6 +19,7 @@ SHORT_CHARS = 256
 LONG_CHARS = 4000
 """Descriptions, command lines, single facts."""
 
+_FOLD_DEPTH = 12
 _LEADING_INT = re.compile(r"\s*([+-]?\d{1,18})(?!\d*[eE]\d)", re.ASCII)
 _PLACEHOLDER = re.compile(r"<[^<>]*>|\{[^{}]*\}|\$\{.*\}|%\w+%|X{4,}[.X]*|[-_.?*]*", re.DOTALL)
 _NO_VALUE = frozenset({"null", "none", "nil", "n/a", "na", "unknown", "undefined", "<na>", "0"})
@@ -100,6 +101,33 @@ def dig(source: object, path: str) -> object:
     return None
 
 
+def folded(obj: Object, depth: int = 0) -> Object:
+    """A copy with every key in lower case, `_FOLD_DEPTH` levels deep; of two spellings the first stands."""
+    made: Object = {}
+    for key, value in obj.items():
+        made.setdefault(key.lower(), _folded_value(value, depth))
+    return made
+
+
+def _folded_value(value: object, depth: int) -> object:
+    if depth < _FOLD_DEPTH:
+        if isinstance(value, dict):
+            return folded(value, depth + 1)
+        if isinstance(value, list):
+            return [_folded_value(item, depth + 1) for item in value]
+    return value
+
+
+def opened(value: object) -> object:
+    """The document inside a string that holds JSON (an object or a list); anything else as it is."""
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    try:
+        return cast(object, msgspec.json.decode(value.encode("utf-8", "surrogatepass")))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return value
+
+
 def is_placeholder(value: str) -> bool:
     """Whether an id is no id: empty, `<finding_uid>`, `{timestamp}`, `XXXX.XX`, "null" and their kin."""
     stripped = value.strip()
@@ -125,6 +153,17 @@ def endpoint(address: object, port_value: object = None) -> tuple[SafeText, int]
     if colon and tail.isdigit() and is_ip(host.strip("[]")) and not is_ip(shown):
         return SafeText(host.strip("[]")), number or port(tail)
     return shown, number
+
+
+def file_path(folder: object, name: object) -> SafeText:
+    """A folder and a file name as one path, with the folder's own kind of slash; a path that ends so already
+    stays as it is.
+    """
+    place, last = text(folder, LONG_CHARS), text(name, LONG_CHARS)
+    if not place or not last or place.lower().endswith(last.lower()):
+        return place
+    slash = "/" if "/" in place and "\\" not in place else "\\"
+    return safe(f"{place.rstrip(slash)}{slash}{last}", LONG_CHARS)
 
 
 def stable_uid(*parts: object) -> str:

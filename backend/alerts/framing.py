@@ -2,7 +2,8 @@
 
 A file of lines is cut at line feeds. A file whose first line is only the beginning of a JSON document (pretty
 printed, or an array, or documents without anything between them) is cut where each document ends; an array is
-one record, taken apart by `backend.alerts.unwrap`.
+one record, taken apart by `backend.alerts.unwrap`. The header of a Zeek TSV log, and that of a CSV
+export, is no record of its own, but stands in front of each of its rows.
 """
 
 import re
@@ -10,6 +11,9 @@ from collections.abc import Iterator
 from typing import BinaryIO, Literal
 
 import msgspec
+
+from backend.alerts.csv_rows import Rows, could_be_header, header_of, with_header
+from backend.alerts.zeek_tsv import Header, comments_before
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """A longer line or document is given by its first bytes only, with a reason."""
@@ -26,7 +30,10 @@ _INSIDE = re.compile(rb'["\\]')
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
-    """One record of a file: `data` without its line end, starting at byte `offset`."""
+    """One record of a file: `data` without its line end, starting at byte `offset`.
+
+    A row of a Zeek TSV log or a CSV export has its header in front; `offset` is the row's all the same.
+    """
 
     offset: int
     data: bytes
@@ -70,16 +77,24 @@ class Framer:
 
     Args:
         start: the offset of the first byte that will be fed (where reading goes on after a restart).
+        before: the file's first bytes, where `start` lies behind them: a header is looked for there.
     """
 
-    def __init__(self, start: int = 0, *, limit: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, start: int = 0, *, limit: int = MAX_FRAME_BYTES, before: bytes = b"") -> None:
         self._offset = start  # of self._held[0]
         self._limit = limit
         self._held = bytearray()
-        self._mode: Literal["undecided", "lines", "documents"] = "undecided"
+        self._mode: Literal["undecided", "lines", "documents", "rows"] = "undecided"
         self._scan = _Scan()
         self._scanned = 0
         self._oversized: Frame | None = None  # its head, while the rest is passed over
+        self._header = Header()
+        for line in before[:start].split(b"\n")[:-1]:
+            self._header.takes(line.rstrip(b"\r"))
+        self._rows = Rows()
+        self._columns = header_of(before[:start])  # the header of a CSV export
+        if self._columns:
+            self._mode = "rows"
 
     @property
     def position(self) -> int:
@@ -100,7 +115,7 @@ class Framer:
         frames = self._cut()
         if self._oversized is not None:
             frames.append(self._close_oversized(self.position))
-        elif self._held.strip(_BLANK):
+        elif self._held.strip(_BLANK) and not self._is_header():
             frames.append(self._frame(0, len(self._held)))
         self._drop(len(self._held))
         self._mode = "undecided"
@@ -108,6 +123,8 @@ class Framer:
         return frames
 
     def _cut(self) -> list[Frame]:
+        if self._mode == "rows":
+            return self._cut_rows()
         return self._cut_documents() if self._mode == "documents" else self._cut_lines()
 
     # --- what kind of file ------------------------------------------------------------------------------
@@ -120,7 +137,9 @@ class Framer:
             return False
         line_end = self._held.find(b"\n", start)
         if not self._held.startswith((b"{", b"["), start):
-            self._mode = "lines"
+            if line_end < 0 and wait and self._offset == 0 and could_be_header(self._held):
+                return False
+            self._mode = "rows" if self._offset == 0 and self._take_columns() else "lines"
         elif line_end >= 0:
             first = bytes(self._held[start:line_end]).strip()
             second_end = self._held.find(b"\n", line_end + 1)
@@ -153,14 +172,41 @@ class Framer:
             offset += len(lines[0]) + 1
             frames.append(self._close_oversized(offset))
             del lines[0]
+        if offset == 0 and (comments := comments_before(lines)):
+            offset = sum(len(line) + 1 for line in lines[:comments])
+            del lines[:comments]
         for line in lines:
             after = offset + len(line) + 1
             data = line[:-1] if line.endswith(b"\r") else line
             if len(data) > self._limit:
                 frames.append(self._cut_short(data, offset, after))
-            elif data and not data.isspace():
-                frames.append(Frame(offset, data, after))
+            elif data and not data.isspace() and not (data[:1] == b"#" and self._header.takes(data)):
+                frames.append(Frame(offset, self._header.before(data), after))
             offset = after
+        return self._bound(frames)
+
+    # --- rows of a CSV export ---------------------------------------------------------------------------
+
+    def _take_columns(self) -> bool:
+        """Whether the file begins with the header of a CSV export; if so it is taken."""
+        self._columns = header_of(bytes(self._held[:_DECIDE_BYTES]))
+        if self._columns:
+            self._drop(self._held.find(b"\n") + 1)
+        return bool(self._columns)
+
+    def _cut_rows(self) -> list[Frame]:
+        frames: list[Frame] = []
+        held = self._held
+        start = 0
+        place = self._scanned
+        while (end := self._rows.end(held, place)) >= 0:
+            if self._oversized is not None:
+                frames.append(self._close_oversized(self._offset + end))
+            elif not held[start:end].isspace():
+                frames.append(self._frame(start, end))
+            start = place = end
+        self._scanned = len(held)
+        self._drop(start)
         return self._bound(frames)
 
     # --- documents --------------------------------------------------------------------------------------
@@ -222,13 +268,20 @@ class Framer:
             offset, data[:HEAD_BYTES], after, f"longer than {self._limit} bytes; only its beginning is kept"
         )
 
+    def _is_header(self) -> bool:
+        """Whether what is held to the last, a line without its end, is a Zeek log's header or `#close`."""
+        return self._held[:1] == b"#" and self._header.takes(bytes(self._held))
+
     def _frame(self, start: int, end: int, after: int | None = None) -> Frame:
         data = bytes(self._held[start:end])
         offset = self._offset + start
         next_offset = self._offset + (end if after is None else after)
         if len(data) > self._limit:
             return self._cut_short(data, offset, next_offset)
-        return Frame(offset, data.rstrip(b"\r\n"), next_offset)
+        data = data.rstrip(b"\r\n")
+        if self._mode == "rows":
+            return Frame(offset, with_header(self._columns, data), next_offset)
+        return Frame(offset, self._header.before(data), next_offset)
 
 
 def split_documents(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
@@ -237,6 +290,17 @@ def split_documents(stream: BinaryIO, start: int = 0) -> Iterator[Frame]:
     while block := stream.read(BLOCK_BYTES):
         yield from framer.feed(block)
     yield from framer.finish()
+
+
+def split_rows(data: bytes) -> list[bytes]:
+    """A record that is a Zeek TSV log, its header and several rows, as records of one row; else as it is."""
+    before, _, _ = data.rstrip().rpartition(b"\n")
+    only_one = before.rpartition(b"\n")[2].startswith(b"#")
+    if only_one or not data.startswith(b"#") or b"#separator" not in data[:4096]:
+        return [data]
+    framer = Framer()
+    rows = [frame.data for frame in (*framer.feed(data), *framer.finish())]
+    return rows or [data]
 
 
 def _skip_blank(data: bytes | bytearray, place: int, blank: bytes = _BLANK) -> int:

@@ -1,9 +1,13 @@
-"""JSON of no known format: every object is an alert, its fields found by what their keys usually mean."""
+"""JSON of no known format: every object is an alert, its fields found by what their keys usually mean.
+
+But for audit and flow logs that `audit_logs` knows: those are events, unless the source has a mapping.
+"""
 
 from collections.abc import Callable
 from functools import partial
 
 from backend.alerts import severity
+from backend.alerts.audit_logs import audit_kind
 from backend.alerts.base import JsonFormat, Outcome
 from backend.alerts.details import (
     Observables,
@@ -28,7 +32,17 @@ from backend.alerts.fields import (
     whole,
 )
 from backend.alerts.generic_keys import GenericMapping, Lookup, canonical
-from backend.alerts.model import SEVERITY_NAMES, Alert, Attack, Endpoint, File, Head, Observable, Process
+from backend.alerts.model import (
+    SEVERITY_NAMES,
+    Alert,
+    Attack,
+    Endpoint,
+    File,
+    Head,
+    Observable,
+    ParsedEvent,
+    Process,
+)
 from backend.alerts.text import SafeText, safe
 from backend.alerts.times import parse_time
 
@@ -87,6 +101,8 @@ class GenericJson(JsonFormat):
 
     def read(self, obj: Object, raw: bytes, received_ms: int) -> Outcome:
         """See `JsonFormat.read`."""
+        if self._explicit is None and (kind := audit_kind(obj)):
+            return ParsedEvent(self.name, kind)
         found = Lookup(obj, self._explicit)
         time_ms, quality = received_ms, "received"
         for _, value in found.all("time"):
@@ -119,50 +135,7 @@ class GenericJson(JsonFormat):
 
     def build(self, obj: Object, raw: bytes, head: Head, notes: tuple[str, ...]) -> Alert:
         """See `JsonFormat.build`."""
-        found = Lookup(obj, self._explicit)
-        process = Process(
-            name=text(found.find("process_name"), LONG_CHARS),
-            pid=whole(found.find("process_pid")),
-            cmd_line=text(found.find("cmd_line"), LONG_CHARS),
-            parent_name=text(found.find("parent_name"), LONG_CHARS),
-        )
-        values = leaves(obj, 400)
-        file = _file(found, values)
-        device_ip = text(_device_ip(found, head))
-        for field in (
-            "title",
-            "time",
-            "severity",
-            "src_ip",
-            "src_port",
-            "dst_ip",
-            "dst_port",
-            "hostname",
-            "user",
-        ):
-            found.find(field)
-        return Alert(
-            head=head,
-            raw=raw,
-            vendor=text(found.find("vendor")),
-            product=head.product,
-            description=text(found.find("description"), LONG_CHARS),
-            category=text(found.find("category")),
-            src=Endpoint(head.src_ip, head.src_port),
-            dst=Endpoint(head.dst_ip, head.dst_port),
-            device_hostname=head.hostname,
-            device_ip=device_ip,
-            user_name=head.user,
-            process=process,
-            file=file,
-            attacks=_attacks(values),
-            observables=_observables(head, device_ip, process, file, values),
-            facts=facts(obj, found.used, _is_attackers),
-            status=text(found.find("status")),
-            action=text(found.find("action")),
-            count=max(1, whole(found.find("count"))),
-            parse_errors=notes,
-        )
+        return alert_from(Lookup(obj, self._explicit), obj, raw, head, notes)
 
     def _severity(self, found: Lookup) -> tuple[int, SafeText]:
         """The first rating that says something known, with its own word; else Unknown with the first word."""
@@ -183,6 +156,67 @@ class GenericJson(JsonFormat):
             if mapped is not None:
                 return mapped
         return usual(value)
+
+
+def alert_from(
+    found: Lookup,
+    obj: Object,
+    raw: bytes,
+    head: Head,
+    notes: tuple[str, ...],
+    *,
+    attacker: Callable[[str], bool] | None = None,
+) -> Alert:
+    """The whole alert of a document's keys; also of the fields that a line of text holds.
+
+    `attacker` says of a path whether who caused the event could choose its value; without it that is told by
+    the words in it.
+    """
+    attacker = attacker or _is_attackers
+    process = Process(
+        name=text(found.find("process_name"), LONG_CHARS),
+        pid=whole(found.find("process_pid")),
+        cmd_line=text(found.find("cmd_line"), LONG_CHARS),
+        parent_name=text(found.find("parent_name"), LONG_CHARS),
+    )
+    values = leaves(obj, 400)
+    file = _file(found, values)
+    device_ip = text(_device_ip(found, head))
+    for field in ("time", "src_ip", "src_port", "dst_ip", "dst_port", "hostname", "user"):
+        found.find(field)
+    for field, shown in (("title", head.title), ("severity", head.severity_native)):
+        _hide(found, field, shown)
+    return Alert(
+        head=head,
+        raw=raw,
+        vendor=text(found.find("vendor")),
+        product=head.product,
+        description=text(found.find("description"), LONG_CHARS),
+        category=text(found.find("category")),
+        src=Endpoint(head.src_ip, head.src_port),
+        dst=Endpoint(head.dst_ip, head.dst_port),
+        device_hostname=head.hostname,
+        device_ip=device_ip,
+        user_name=head.user,
+        process=process,
+        file=file,
+        attacks=_attacks(values),
+        observables=_observables(head, device_ip, process, file, values),
+        facts=facts(obj, found.used, attacker),
+        status=text(found.find("status")),
+        action=text(found.find("action")),
+        count=max(1, whole(found.find("count"))),
+        parse_errors=notes,
+    )
+
+
+def _hide(found: Lookup, field: str, shown: SafeText) -> None:
+    """Keep what the head already says out of the facts; another candidate for the field stays one."""
+    for path, value in found.all(field):
+        given = first(value)
+        if text(given.strip() if isinstance(given, str) else given, TITLE_CHARS) == shown.strip():
+            found.used.append(path)
+            return
 
 
 def _uid(found: Lookup, obj: Object, raw: bytes) -> str:

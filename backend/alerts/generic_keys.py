@@ -24,7 +24,15 @@ KEYS: dict[str, tuple[str, ...]] = {
     "time": (
         *("time", "timestamp", "eventtime", "detectiontimestamp", "detectiontime", "detectedat", "alerttime"),
         *("occurredat", "triggeredat", "published", "createdat", "created", "createddate", "creationtime"),
-        *("creationdate", "createdtime", "messagetime", "starttime", "firsteventtimestamp", "firstseen"),
+        *(
+            "creationdate",
+            "createdtime",
+            "createddatetime",
+            "messagetime",
+            "starttime",
+            "firsteventtimestamp",
+            "firstseen",
+        ),
         *(
             "datetime",
             "date",
@@ -251,11 +259,23 @@ def mapping_for(mappings: Mapping[str, GenericMapping], source: str) -> GenericM
 
 
 class Lookup:
-    """One document, with its keys found by what they usually mean."""
+    """One document, with its keys found by what they usually mean.
 
-    def __init__(self, obj: Object, explicit: GenericMapping | None = None) -> None:
+    Args:
+        obj: the document.
+        explicit: the source's own mapping, where it has one.
+        spellings: what a format's own keys mean, both sides without case and punctuation ("spt": "srcport").
+    """
+
+    def __init__(
+        self,
+        obj: Object,
+        explicit: GenericMapping | None = None,
+        spellings: Mapping[str, str] | None = None,
+    ) -> None:
         self._obj = obj
         self._explicit = explicit
+        self._spellings = spellings or {}
         self._named: dict[str, tuple[str, object]] = {}
         self.used: list[str] = []
         """Paths whose values were taken."""
@@ -270,6 +290,7 @@ class Lookup:
             for key, value in islice(here.items(), _MAX_KEYS - seen):
                 seen += 1
                 name = canonical(key)
+                name = self._spellings.get(name, name)
                 where = f"{path}.{key}" if path else key
                 if isinstance(value, dict):
                     if depth < _MAX_DEPTH:
@@ -296,6 +317,15 @@ class Lookup:
         for path, value in self.all(field):
             self.used.append(path)
             return value
+        return None
+
+    def named(self, *names: str) -> object:
+        """The value of the first of these keys (without case and punctuation) that says something."""
+        for name in names:
+            if name in self._named:
+                path, value = self._named[name]
+                self.used.append(path)
+                return value
         return None
 
 

@@ -1,16 +1,48 @@
 """The known formats. A new one is one file and one line here; the order is the order of recognition."""
 
 from backend.alerts.base import Format, JsonFormat, TextFormat
+from backend.alerts.cef import Cef
+from backend.alerts.cloudtrail import CloudTrail
+from backend.alerts.crowdstrike import CrowdStrike
+from backend.alerts.defender import Defender
+from backend.alerts.ecs import Ecs
+from backend.alerts.falco import Falco
 from backend.alerts.generic_json import GenericJson
 from backend.alerts.generic_keys import GenericMapping
+from backend.alerts.guardduty import GuardDuty
+from backend.alerts.leef import Leef
 from backend.alerts.model import FORMAT_NAMES, Alert, Head
 from backend.alerts.ocsf import Ocsf
+from backend.alerts.okta import Okta
+from backend.alerts.plain import Plain
+from backend.alerts.securityhub import SecurityHub
+from backend.alerts.sentinel import Sentinel
 from backend.alerts.suricata_eve import SuricataEve
+from backend.alerts.syslog import Syslog
+from backend.alerts.wazuh import Wazuh
+from backend.alerts.windows_event import WindowsEvent
+from backend.alerts.zeek_notice import ZeekNotice
 
 FORMATS: tuple[Format, ...] = (
     SuricataEve(),
+    GuardDuty(),
+    SecurityHub(),
     Ocsf(),
+    CrowdStrike(),
+    Wazuh(),
+    Ecs(),
+    ZeekNotice(),
+    Falco(),
+    Sentinel(),
+    Defender(),
+    Okta(),
+    WindowsEvent(),
+    CloudTrail(),
+    Cef(),
+    Leef(),
+    Syslog(),
     GenericJson(),
+    Plain(),
 )
 """In the order of recognition: the first that knows a record takes it, so the generic ones stand last."""
 

@@ -4,6 +4,7 @@ A time that can't be read is never an error: the alert then carries the time it 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 
 from backend.alerts.model import TimeQuality
@@ -54,6 +55,15 @@ def parse_time(value: object, received_ms: int) -> tuple[int, TimeQuality]:
     except (ValueError, OverflowError):  # a date no calendar has, a number no clock shows
         read = None
     return read or (received_ms, "received")
+
+
+def first_time(candidates: Iterable[object], received_ms: int) -> tuple[int, TimeQuality]:
+    """The first of several fields that can be read as a time; `received_ms` where none can."""
+    for value in candidates:
+        time_ms, quality = parse_time(value, received_ms)
+        if quality != "received":
+            return time_ms, quality
+    return received_ms, "received"
 
 
 def _read(value: object, received_ms: int) -> tuple[int, TimeQuality] | None:

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Sequence
 from backend.alerts.model import ParsedEvent
 from backend.journal.stored import OPEN, QUEUED, Entry, Routed, Stored, StoredAlert, encode_head
 
+MAX_KINDS = 2_000
+"""Kinds of non-alerts that are counted apart; the rest of a format is counted as `OTHER_KINDS`."""
+OTHER_KINDS = "(other)"
+
 _INSERT_NEW = (
     "insert or ignore into alerts "
     "(id, partition_id, offset, sub, lane, state, closed, received_ms, deadline_ms, head, raw) "
@@ -186,6 +190,8 @@ def _events(connection: sqlite3.Connection, entries: Iterable[Entry]) -> int:
         for event in entry.events:
             total += 1
             _count(counts, event, entry.received_ms)
+    if len(counts) > 1 or connection.execute("select count(*) from events").fetchone()[0] >= MAX_KINDS:
+        counts = _bounded(connection, counts)
     connection.executemany(
         "insert into events (format, kind, count, first_ms, last_ms) values (?, ?, ?, ?, ?)"
         " on conflict (format, kind) do update set count = count + excluded.count,"
@@ -193,6 +199,24 @@ def _events(connection: sqlite3.Connection, entries: Iterable[Entry]) -> int:
         [(format_, kind, *numbers) for (format_, kind), numbers in counts.items()],
     )
     return total
+
+
+def _bounded(
+    connection: sqlite3.Connection, counts: dict[tuple[str, str], list[int]]
+) -> dict[tuple[str, str], list[int]]:
+    """The same counts with kinds that are too many under one name: kinds come from the data."""
+    known = set(connection.execute("select format, kind from events"))
+    bounded: dict[tuple[str, str], list[int]] = {}
+    for (format_, kind), numbers in counts.items():
+        place = (format_, kind)
+        if place not in known:
+            if len(known) >= MAX_KINDS:
+                place = (format_, OTHER_KINDS)
+            known.add(place)
+        sum_ = bounded.setdefault(place, [0, numbers[1], numbers[2]])
+        sum_[0] += numbers[0]
+        sum_[1], sum_[2] = min(sum_[1], numbers[1]), max(sum_[2], numbers[2])
+    return bounded
 
 
 def _count(counts: dict[tuple[str, str], list[int]], event: ParsedEvent, received_ms: int) -> None:

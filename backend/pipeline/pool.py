@@ -1,7 +1,7 @@
 """The bounded pool of workers: each takes the most urgent job there is and gives it its verdict."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -21,7 +21,7 @@ class Pool:
     def __init__(
         self,
         scheduler: Scheduler,
-        work: Callable[[Job], Awaitable[None]],
+        work: Callable[[Job, Sequence[Job]], Awaitable[None]],
         give_up: Callable[[Job, BaseException], Awaitable[None]],
         clock: Clock,
         *,
@@ -46,17 +46,27 @@ class Pool:
     async def _worker(self, *, critical_only: bool) -> None:
         while True:
             job = await self._scheduler.take(critical_only=critical_only)
+            alike = self._scheduler.take_alike(job)
             try:
-                await self._work(job)
+                await self._work(job, alike)
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                await self.failed(job, error)  # a library's own cancellation got out: it must not end us
+                await self._retry(
+                    job, alike, error
+                )  # a library's own cancellation got out: it must not end us
             except Exception as error:  # noqa: BLE001  # a stage's surprise must cost one try, not the worker
-                await self.failed(job, error)
+                await self._retry(job, alike, error)
             else:
                 self.trouble = ""
+
+    async def _retry(self, job: Job, alike: Sequence[Job], error: BaseException) -> None:
+        running = {one.alert_id for one in self._scheduler.running(job.lane)}
+        for one in alike:
+            if one.alert_id in running:  # those whose verdict is on its way are done soon
+                self._scheduler.put_back(one)
+        await self.failed(job, error)
 
     async def failed(self, job: Job, error: BaseException) -> None:
         """A job's try ended in an error: queue it again after a pause, or give it up."""

@@ -10,11 +10,17 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
+from backend.enrichment.history import keys
 from backend.lanes import LANES
 from backend.pipeline.job import Job
 
 CAPACITY = 10_000
 REFILL_AT = CAPACITY // 4
+FOLDING = frozenset({"low", "raw"})
+FOLD_AT = 1_000
+"""Waiting jobs from which on alike ones of a lane share one analysis."""
+FOLD_MOST = 500
+"""Jobs that are taken along at once."""
 REFILL_BY = 2_000
 RETRY_S = 1.0
 """Pause after a refill that the journal could not answer."""
@@ -41,6 +47,23 @@ class _Lane:
         """Alerts left in the journal while a refill is under way: it may have read them or not."""
         self.gone: set[int] = set()
         """Alerts done while a refill is under way: it may still bring them."""
+        self.alike: dict[tuple[str, str], dict[int, Job]] = {}
+        """The waiting jobs by rule and entity, in lanes that may fold."""
+        self.ghosts: set[int] = set()
+        """Alerts still in the heap that were taken along with one alike."""
+
+    def take_off(self, job: Job) -> None:
+        """It no longer waits."""
+        group = self.alike.get(keys(job.head))
+        if group is not None:
+            group.pop(job.alert_id, None)
+            if not group:
+                del self.alike[keys(job.head)]
+
+    def tidy(self) -> None:
+        """Let nobody see what has been taken along."""
+        while self.heap and self.heap[0][1] in self.ghosts:
+            self.ghosts.discard(heapq.heappop(self.heap)[1])
 
 
 class Scheduler:
@@ -80,8 +103,29 @@ class Scheduler:
         if job.asked_for:
             self._asked.insert(0, job)
         else:
-            heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
+            self._queue(lane, job)
         self._wake(job)
+
+    def take_alike(self, job: Job) -> list[Job]:
+        """Take the jobs along that are of one rule on one entity with `job`, where its lane is overfull.
+
+        The second of the design's steps under load. Lanes above low are never folded, and neither is what a
+        person asked for.
+        """
+        lane = self._lanes[job.lane]
+        if job.lane not in FOLDING or job.asked_for or self.queued(job.lane) < FOLD_AT:
+            return []
+        group = lane.alike.get(keys(job.head), {})
+        taken = list(group.values())[:FOLD_MOST]
+        for one in taken:
+            lane.take_off(one)
+            lane.ghosts.add(one.alert_id)
+            lane.running[one.alert_id] = one
+        return taken
+
+    def folding(self, lane: str) -> bool:
+        """Whether a lane is so full that alike alerts share one analysis now."""
+        return lane in FOLDING and self.queued(lane) >= FOLD_AT
 
     def ask(self, job: Job) -> bool:
         """Queue a job ahead of every lane: a person waits for it. False where it is at work or asked for.
@@ -95,6 +139,7 @@ class Scheduler:
         if len(kept) < len(lane.heap):
             heapq.heapify(kept)
             lane.heap = kept
+            lane.take_off(job)
         job.asked_for = True
         self._asked.append(job)
         self._wake(job)
@@ -129,7 +174,8 @@ class Scheduler:
     def queued(self, lane: str) -> int:
         """Jobs of a lane that wait, in memory and in the journal."""
         asked = sum(job.lane == lane for job in self._asked)
-        return len(self._lanes[lane].heap) + self._lanes[lane].spilled + asked
+        mine = self._lanes[lane]
+        return len(mine.heap) - len(mine.ghosts) + mine.spilled + asked
 
     def running(self, lane: str) -> list[Job]:
         """Jobs of a lane that are being worked on."""
@@ -137,6 +183,7 @@ class Scheduler:
 
     def first(self, lane: str) -> Job | None:
         """The job of a lane that is due first among those waiting."""
+        self._lanes[lane].tidy()
         heap = self._lanes[lane].heap
         return heap[0][2] if heap else None
 
@@ -144,7 +191,8 @@ class Scheduler:
     def idle(self) -> bool:
         """Nothing waits and nothing runs."""
         return not self._asked and all(
-            not lane.heap and not lane.spilled and not lane.running for lane in self._lanes.values()
+            len(lane.heap) == len(lane.ghosts) and not lane.spilled and not lane.running
+            for lane in self._lanes.values()
         )
 
     async def close(self) -> None:
@@ -155,8 +203,17 @@ class Scheduler:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _push(self, lane: _Lane, job: Job) -> None:
-        heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
+        self._queue(lane, job)
         lane.last_id = max(lane.last_id, job.alert_id)
+
+    @staticmethod
+    def _queue(lane: _Lane, job: Job) -> None:
+        if job.alert_id in lane.ghosts:  # it was taken along and comes back: its place in the heap is there
+            lane.ghosts.discard(job.alert_id)
+        else:
+            heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
+        if job.lane in FOLDING:
+            lane.alike.setdefault(keys(job.head), {})[job.alert_id] = job
 
     def _pop(self, critical_only: bool) -> Job | None:
         if self._asked:
@@ -167,8 +224,10 @@ class Scheduler:
             lane = self._lanes[name]
             if lane.spilled and len(lane.heap) <= REFILL_AT:
                 self._start_refill(name, lane)
+            lane.tidy()
             if lane.heap:
                 job = heapq.heappop(lane.heap)[2]
+                lane.take_off(job)
                 lane.running[job.alert_id] = job
                 return job
             if lane.spilled:

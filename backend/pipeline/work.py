@@ -75,8 +75,11 @@ class Work:
         self._failed = failed
         self._tally = Tally()
 
-    async def run(self, job: Job) -> None:
-        """Give the alert its verdict. Raises whatever a stage raised that it did not expect."""
+    async def run(self, job: Job, alike: Sequence[Job] = ()) -> None:
+        """Give the alert its verdict, and those `alike` the same one, marked as inherited.
+
+        Raises whatever a stage raised that it did not expect.
+        """
         began = self._clock.mono()
         queue_ms = (began - job.queued_mono) * 1000
         self._at(job, "enriching")
@@ -85,26 +88,48 @@ class Work:
         self._at(job, "analysing")
         analysis, analyse_ms = await self._analyse(job, alert, evidence)
         evidence, missing = _joined(evidence, gathered)
-        await self._act(
-            job,
-            alert,
-            Result(
-                analysis=analysis,
-                evidence=evidence,
-                missing=missing,
-                lane=job.lane,
-                deadline_ms=job.deadline_ms,
-                verdict_ms=self._clock.wall_ms(),
-                latency_ms={
-                    "ingest": job.ingest_ms,
-                    "route": job.route_ms,
-                    "queue": queue_ms,
-                    "enrich": enrich_ms,
-                    "first_token": analysis.first_token_ms,
-                    "analyse": analyse_ms,
-                },
-            ),
+        result = Result(
+            analysis=analysis,
+            evidence=evidence,
+            missing=missing,
+            lane=job.lane,
+            deadline_ms=job.deadline_ms,
+            verdict_ms=self._clock.wall_ms(),
+            latency_ms={
+                "ingest": job.ingest_ms,
+                "route": job.route_ms,
+                "queue": queue_ms,
+                "enrich": enrich_ms,
+                "first_token": analysis.first_token_ms,
+                "analyse": analyse_ms,
+            },
         )
+        await self._act(job, alert, result)
+        await self._inherit(job, result, alike)
+
+    async def _inherit(self, leader: Job, result: Result, alike: Sequence[Job]) -> None:
+        if not alike:
+            return
+        raws = await self._journal.read(lambda reader: reader.raw([job.alert_id for job in alike]))
+        for job in alike:
+            raw, source = raws[job.alert_id]
+            alert = self._build_alert(raw, job.head, source)
+            queue_ms = (self._clock.mono() - job.queued_mono) * 1000
+            latency = {"ingest": job.ingest_ms, "route": job.route_ms, "queue": queue_ms}
+            evidence = number(alert, ())
+            analysis = inherited(result.analysis, leader.alert_id, len(alike) + 1)
+            await self._act(
+                job,
+                alert,
+                Result(
+                    analysis=analysis,
+                    evidence=evidence,
+                    latency_ms=latency,
+                    lane=job.lane,
+                    deadline_ms=job.deadline_ms,
+                    verdict_ms=self._clock.wall_ms(),
+                ),
+            )
 
     def _at(self, job: Job, state: RowState) -> None:
         """Show how far an alert is, except where a person holds it: what people did stands."""
@@ -228,6 +253,21 @@ class Work:
         record["idempotency_key"] = key
         payload = encode_record(record)
         return [outcomes.Delivery(sink.name, f"{key}:{sink.name}", payload) for sink in self._sinks]
+
+
+def inherited(analysis: Analysis, leader: int, count: int) -> Analysis:
+    """The analysis of one alert as those that were folded with it inherit it: free, marked, and said so."""
+    said = f"Folded: one of {count} alerts of one rule on one entity; alert {leader} was analysed for all."
+    verdict = msgspec.structs.replace(analysis.verdict, facts=(), actions=())
+    return Analysis(
+        verdict=verdict,
+        narrative=safe(f"{said} Its verdict: {analysis.verdict.summary}", 600),
+        kind="aggregate",
+        provider=analysis.provider,
+        model=analysis.model,
+        degraded=analysis.degraded,
+        guardrails=analysis.guardrails,
+    )
 
 
 def number(alert: Alert, findings: Sequence[Finding]) -> tuple[Evidence, ...]:

@@ -79,7 +79,9 @@ def test_ocsf() -> None:
 
 def test_ocsf_network_activity_is_no_alert() -> None:
     kinds = Counter(
-        item.kind for item in read("raw_logs/panther_waf_vpcflow.ndjson") if isinstance(item, ParsedEvent)
+        item.kind
+        for item in read("raw_logs/panther_waf_vpcflow.ndjson")
+        if isinstance(item, ParsedEvent) and item.format == "ocsf"
     )
     assert sum(kinds.values()) == 2
     assert set(kinds) == {"class 4003"}

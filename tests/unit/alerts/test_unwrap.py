@@ -84,8 +84,104 @@ def test_json_in_a_json_string() -> None:
     assert kinds(line("[" + A.decode() + "]")) == ["suricata_eve"]
 
 
-def test_eventbridge_stays_whole() -> None:
-    assert kinds(line({"detail-type": "X", "source": "aws.x", "detail": EVE})) == ["generic_json"]
+def test_the_detail_of_a_bus_is_opened_where_its_format_is_known() -> None:
+    spaced = A.replace(b",", b" , ")
+    bus = (
+        b'{"source": "aws.x", "detail-type": "X", "time": "2026-01-01T00:00:00Z", "detail": ' + spaced + b"}"
+    )
+    (item,) = Parser().parse(bus, NOW_MS)
+    assert isinstance(item, ParsedAlert)
+    assert (item.head.format, item.raw) == ("suricata_eve", spaced)
+    whole = line({"detail-type": "X", "source": "aws.x", "detail": {"title": "T", "severity": "high"}})
+    (item,) = Parser().parse(whole, NOW_MS)
+    assert isinstance(item, ParsedAlert)
+    assert (item.head.format, item.head.title, item.raw) == ("generic_json", "T", whole)
+
+
+def test_a_shells_time_and_host_stand_in() -> None:
+    timeless = {key: value for key, value in FINDING.items() if key != "time"}
+    shells: list[dict[str, object]] = [
+        {
+            "@timestamp": "2026-01-01T00:00:00Z",
+            "host": {"name": "shipper-1"},
+            "message": json.dumps(timeless),
+        },
+        {"time": "2026-01-01T00:00:00Z", "host": "shipper-1", "detail": timeless},
+    ]
+    for shell in shells:
+        (item,) = Parser().parse(line(shell), 7)
+        assert isinstance(item, ParsedAlert)
+        assert (item.head.format, item.head.hostname) == ("ocsf", "shipper-1")
+        assert (item.head.time_ms, item.head.time_quality) == (NOW_MS, "exact")
+
+
+def test_messages_in_messages_and_lists_in_messages() -> None:
+    once = line({"message": A.decode()}).decode()
+    twice = line({"message": once}).decode()
+    assert kinds(twice.encode()) == ["suricata_eve"]
+    assert kinds(line({"message": twice})) == ["suricata_eve"]
+    # A fourth shell is taken for a document.
+    assert kinds(line({"message": line({"message": twice}).decode()})) == ["generic_json"]
+    assert kinds(line({"message": f"[{A.decode()}, {B.decode()}]"})) == ["suricata_eve", "ocsf"]
+    assert kinds(line({"message": json.dumps({"Records": [EVE, FINDING]})})) == ["suricata_eve", "ocsf"]
+
+
+def test_json_strings_in_json_strings() -> None:
+    assert kinds(line(json.dumps(json.dumps(EVE)))) == ["suricata_eve"]
+
+
+def test_firehose_runs_documents_together() -> None:
+    data = (A + B) * 40
+    items = [item for item in Parser().parse(data, NOW_MS) if isinstance(item, ParsedAlert)]
+    assert [item.raw for item in items] == [A, B] * 40
+
+
+def test_a_fixed_format_is_found_inside_shells() -> None:
+    for shell in ({"message": A.decode()}, {"detail": EVE}, {"records": [{"message": A.decode()}]}):
+        (item,) = Parser(fixed_format="suricata_eve").parse(line(shell), NOW_MS)
+        assert isinstance(item, ParsedAlert), shell
+        assert item.head.format == "suricata_eve"
+    (item,) = Parser(fixed_format="generic_json").parse(line({"message": A.decode(), "title": "x"}), NOW_MS)
+    assert isinstance(item, ParsedAlert)
+    assert (item.head.format, item.head.title) == ("generic_json", "x")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{}" * 1_000_000,
+        b'{"a":1}' * 300_000,
+        b"[" + b",".join([b"{}"] * 700_000) + b"]",
+        b'{"records":[' + b",".join([b"{}"] * 700_000) + b"]}",
+        b"[[" + b",".join([b"{}"] * 700_000) + b"]]",
+    ],
+    ids=lambda data: data[:14].decode(),
+)
+def test_a_hostile_record_gives_few_documents(data: bytes) -> None:
+    items = Parser().parse(data, NOW_MS)
+    assert len(items) <= len(data) // 200 + 1
+    last = items[-1]
+    assert isinstance(last, DeadLetter)
+    assert last.raw == data
+    if len(items) > 1:
+        assert last.reason == f"more than {len(items) - 1} documents in one record"
+
+
+def test_documents_in_messages_count_with_the_rest() -> None:
+    message = line({"message": "{}" * 200})
+    data = b"[" + b",".join([message] * 2_000) + b"]"
+    limit = len(data) // 200
+    items = Parser().parse(data, NOW_MS)
+    assert len(items) == limit + 1
+    last = items[-1]
+    assert isinstance(last, DeadLetter)
+    assert (last.raw, last.sub) == (data, limit)
+
+
+def test_many_alerts_in_one_record_are_all_read() -> None:
+    count = 3_000
+    for data in (A * count, b"[" + b",".join([A] * count) + b"]"):
+        assert len(Parser().parse(data, NOW_MS)) == count
 
 
 def test_an_alert_with_a_list_of_its_own_is_no_envelope() -> None:
@@ -128,19 +224,17 @@ def test_the_whole_part_of_a_broken_record_is_kept() -> None:
     [
         (b"", "empty record"),
         (b" \n", "empty record"),
-        (b"<13>Oct 1 x", "not JSON: starts with '<13>Oct 1 x'"),
-        (b"\x1b[2Jhello", "not JSON: starts with '␛[2Jhello'"),
-        (b"12:03:11 Warning", "not JSON: starts with '12:03:11 Warning'"),
         (
             gzip.compress(A, mtime=0),
-            "not JSON: gzip-compressed data (starts with 1F 8B); decompress it before sending",
+            "not text: gzip-compressed data (starts with 1F 8B); decompress it before sending",
         ),
-        (b"\x00\x01\x02", "not JSON: binary data, starts with 00 01 02"),
+        (b"\x00\x01\x02", "not text: binary data, starts with 00 01 02"),
         (b"7", "not an alert: JSON, but a number and not an object"),
         (b"null", "not an alert: JSON, but null and not an object"),
         (b'"text"', "not an alert: JSON, but a string and not an object"),
         (b"[1, 2, null]", "not an alert: a JSON array without objects"),
-        (b"[Mon Jan 01] error", "JSON is malformed at byte 1: expecting value"),
+        (b'[{"a": 1, x', "JSON is malformed at byte 10: expecting property name enclosed in double quotes"),
+        (b"[{", "JSON ends before it is complete (after 2 bytes)"),
         (b'{"a": ', "JSON ends before it is complete (after 6 bytes)"),
         (b'{"a": "b', "JSON ends before it is complete (after 8 bytes)"),
         ('{"ä": x}'.encode(), "JSON is malformed at byte 7: expecting value"),

@@ -9,7 +9,7 @@ import pytest
 from backend.alerts.model import DeadLetter, Head, ParsedAlert, ParsedEvent
 from backend.alerts.text import SafeText
 from backend.analysis.model import Analysis, QuestionAsked, Verdict
-from backend.journal import JournalError, outcomes
+from backend.journal import JournalError, inbox, outcomes
 from backend.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 from backend.journal.store import Journal, open_reader
 from backend.journal.stored import Decision, Entry, Result, Routed, Stored, decode_event, encode_event
@@ -91,6 +91,19 @@ async def test_dead_letters_and_events_count_once(journal: Journal) -> None:
     letters = await journal.read(lambda r: list(r.dead_letters()))
     assert [(d.reason, d.raw, d.source, d.offset) for d in letters] == [("not JSON", b"\xff{", "s", 0)]
     assert await journal.read(lambda r: r.events()) == [("suricata_eve", "flow", 2)]
+
+
+async def test_kinds_of_events_are_bounded_and_every_event_is_counted(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "MAX_KINDS", 3)
+    batch = [Entry("p0", n, n + 1, 10, events=(ParsedEvent("syslog", f"kind {n}"),)) for n in range(10)]
+    await put(journal, batch)
+    await put(journal, [Entry("p0", 10, 11, 12, events=(ParsedEvent("syslog", "kind 99"),))])
+    counted = await journal.read(lambda r: r.events())
+    assert sum(count for _, _, count in counted) == 11
+    assert len(counted) == 4
+    assert counted[0] == ("syslog", inbox.OTHER_KINDS, 8)
 
 
 async def test_unfinished_work_is_there_after_a_new_start(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ async def nothing_more(_lane: str, _after: int, _limit: int) -> Sequence[Job]:
 class Bench:
     """A scheduler and a pool whose stage does what the test says."""
 
-    def __init__(self, work: Callable[[Job], Awaitable[None]], size: int = 2) -> None:
+    def __init__(self, work: Callable[[Job, Sequence[Job]], Awaitable[None]], size: int = 2) -> None:
         self.scheduler = Scheduler(nothing_more)
         self.given_up: list[tuple[int, str]] = []
         self.give_up_fails = False
@@ -50,7 +50,7 @@ class Bench:
 async def test_a_stage_that_fails_is_tried_again_and_the_alert_gets_through() -> None:
     tries: list[int] = []
 
-    async def work(one: Job) -> None:
+    async def work(one: Job, _alike: Sequence[Job]) -> None:
         tries.append(one.alert_id)
         if len(tries) < MAX_TRIES:
             raise ValueError("not yet")
@@ -66,7 +66,7 @@ async def test_a_stage_that_fails_is_tried_again_and_the_alert_gets_through() ->
 
 
 async def test_after_the_last_try_it_is_given_up_and_others_go_on() -> None:
-    async def work(one: Job) -> None:
+    async def work(one: Job, _alike: Sequence[Job]) -> None:
         if one.alert_id == 1:
             raise ValueError("poison")
         bench.scheduler.done(one)
@@ -80,7 +80,7 @@ async def test_after_the_last_try_it_is_given_up_and_others_go_on() -> None:
 
 
 async def test_where_even_giving_up_fails_the_worker_lives_on() -> None:
-    async def work(one: Job) -> None:
+    async def work(one: Job, _alike: Sequence[Job]) -> None:
         if one.alert_id == 1:
             raise ValueError("poison")
         bench.scheduler.done(one)
@@ -98,7 +98,7 @@ async def test_where_even_giving_up_fails_the_worker_lives_on() -> None:
 async def test_a_cancellation_that_leaks_out_of_a_stage_costs_a_try_and_not_the_worker() -> None:
     tries: list[int] = []
 
-    async def work(one: Job) -> None:
+    async def work(one: Job, _alike: Sequence[Job]) -> None:
         tries.append(one.alert_id)
         if len(tries) == 1:
             raise asyncio.CancelledError
@@ -117,7 +117,7 @@ async def test_critical_never_waits_for_a_worker_that_lower_lanes_hold() -> None
     free = asyncio.Event()
     began: list[str] = []
 
-    async def work(one: Job) -> None:
+    async def work(one: Job, _alike: Sequence[Job]) -> None:
         began.append(one.lane)
         if one.lane == "low":
             await free.wait()
