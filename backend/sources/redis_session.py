@@ -25,6 +25,7 @@ from backend.alerts.text import safe
 from backend.clock import Clock
 from backend.journal import JournalError
 from backend.sources.base import Intake, SourceError
+from backend.sources.cancelling import raise_if_cancelled
 from backend.sources.delivery import MAX_RECORDS, deliver
 from backend.sources.redis_entries import Entry, before, entries, order, record_bytes
 from backend.sources.state import Tally
@@ -82,6 +83,7 @@ class Reader:
             await self._ensure_group()
             await self._own_pending()
             while True:
+                raise_if_cancelled()
                 await self._turn()
         except _REFUSED as error:
             if self._had_group:
@@ -201,6 +203,7 @@ class Reader:
         """Deliver entries, then acknowledge them."""
         if not handed:
             return
+        raise_if_cancelled()  # the intake may keep us waiting for long
         now = self._clock.wall_ms()
         records = [
             Record(self._address.name, self._key, ident, record_bytes(fields), now, ident)

@@ -1,4 +1,4 @@
-"""A Redis stream as a source: connecting, connecting again, and giving up only where waiting can't help."""
+"""A Redis stream or list as a source: connecting, again and again, until waiting can't help."""
 
 import asyncio
 import importlib
@@ -17,7 +17,7 @@ SOCKET_TIMEOUT_S = 4.5
 
 
 class RedisSource:
-    """One stream read as a consumer of a group; entries are acknowledged once the journal holds them.
+    """One stream read as a consumer of a group, or one list; removed or acknowledged once the journal has it.
 
     The consumer's name is the host's unless the address says `consumer=`: it must be the same after a
     restart, and differ between workers on one host.
@@ -40,10 +40,10 @@ class RedisSource:
         """Consume for ever, through every server trouble.
 
         Raises:
-            SourceError: the login is refused, or the key is no stream: waiting would not help.
+            SourceError: the login is refused, or the key is neither stream nor list: waiting would not help.
         """
         # Importing the client costs a tenth of a second that no event loop has.
-        module = await asyncio.to_thread(importlib.import_module, "backend.sources.redis_session")
+        module = await asyncio.to_thread(importlib.import_module, "backend.sources.redis_kind")
         settings = await connection_settings(self._address, self._options, self.name)
         reader = module.Reader(
             self._address, settings, intake, self._tally, self._clock, claim_idle_s=self._claim_idle_s

@@ -23,14 +23,20 @@ class _TargetBuilder(Protocol):
 _SOURCES = {
     "demo": "backend.sources.registry:_open_demo",
     "file": "backend.sources.file:FileSource",
+    "http": "backend.sources.http:HttpSource",
     "kafka": "backend.sources.kafka:KafkaSource",
+    "kinesis": "backend.sources.kinesis:KinesisSource",
     "redis": "backend.sources.redis_stream:RedisSource",
     "stdin": "backend.sources.stdin:StdinSource",
+    "syslog": "backend.sources.syslog:SyslogSource",
 }
 _TARGETS = {
     "file": "backend.sources.target_file:FileTarget",
+    "http": "backend.sources.target_http:HttpTarget",
     "kafka": "backend.sources.target_kafka:KafkaTarget",
+    "kinesis": "backend.sources.target_kinesis:KinesisTarget",
     "redis": "backend.sources.target_redis:RedisTarget",
+    "syslog": "backend.sources.target_syslog:SyslogTarget",
 }
 
 
@@ -41,8 +47,6 @@ def open_source(uri: str, *, clock: Clock, options: SourceOptions | None = None)
         SourceError: the address is wrong or of a kind that can't be read from.
     """
     address = parse_address(uri)
-    if address.kind not in _SOURCES:
-        raise SourceError(f"{address.name}: {address.kind} sources are not available yet")
     builder = cast("_SourceBuilder", _load(_SOURCES[address.kind]))
     return builder(address, clock=clock, options=options or SourceOptions())
 

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from backend.alerts.text import safe
 from backend.sources.base import SourceError
 from backend.sources.kafka import security
 from backend.sources.options import SourceOptions
+from backend.sources.record_key import key_at
 from backend.sources.uri import Address
 
 SEND_TIMEOUT_S = 60.0
@@ -62,7 +61,8 @@ class KafkaTarget:
         """
         async with asyncio.timeout(SEND_TIMEOUT_S):
             confirmed = [
-                await self._producer.send(self._topic, record, key=self._key(record)) for record in records
+                await self._producer.send(self._topic, record, key=key_at(record, self._key_path))
+                for record in records
             ]
             await asyncio.gather(*confirmed)
 
@@ -72,17 +72,6 @@ class KafkaTarget:
         if producer is not None:
             async with asyncio.timeout(20.0):
                 await producer.stop()
-
-    def _key(self, record: bytes) -> bytes | None:
-        if not self._key_path:
-            return None
-        try:
-            value = msgspec.json.decode(record)
-        except msgspec.DecodeError:
-            return None
-        for name in self._key_path:
-            value = value.get(name) if isinstance(value, dict) else None
-        return None if value is None else str(value).encode()
 
 
 def _client() -> tuple[Any, type[Exception]]:

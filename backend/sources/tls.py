@@ -17,6 +17,32 @@ def tls_context(name: str, options: SourceOptions) -> ssl.SSLContext:
         if options.cert_file:
             context.load_cert_chain(options.cert_file, options.key_file)
     except (OSError, ssl.SSLError) as error:
-        files = ", ".join(file for file in (options.ca_file, options.cert_file, options.key_file) if file)
-        raise SourceError(f"{name}: TLS files {files} can't be used: {error}") from error
+        raise SourceError(_unusable(name, options, error)) from error
     return context
+
+
+def server_tls_context(name: str, options: SourceOptions) -> ssl.SSLContext | None:
+    """TLS for a source that listens: with `cert_file`, and `ca_file` to ask senders for theirs. Blocks.
+
+    None where the config has no certificate: then it listens in the clear.
+
+    Raises:
+        SourceError: TLS is asked for without a certificate, or a file holds no certificate or key.
+    """
+    if not options.cert_file:
+        if options.tls or options.ca_file:
+            raise SourceError(f"{name}: to listen with TLS it needs cert_file and key_file in the config")
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=options.ca_file)
+        if options.ca_file:
+            context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(options.cert_file, options.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise SourceError(_unusable(name, options, error)) from error
+    return context
+
+
+def _unusable(name: str, options: SourceOptions, error: Exception) -> str:
+    files = ", ".join(file for file in (options.ca_file, options.cert_file, options.key_file) if file)
+    return f"{name}: TLS files {files} can't be used: {error}"

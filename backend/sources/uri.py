@@ -29,16 +29,17 @@ _SCHEMES: dict[str, Kind] = {
     "rediss": "redis",
     "file": "file",
     "http": "http",
+    "https": "http",
     "syslog": "syslog",
     "demo": "demo",
 }
 _QUERY_KEYS: dict[Kind, tuple[str, ...]] = {
     "kafka": ("group", "format", "instance", "session_timeout_s", "key"),
-    "kinesis": ("endpoint", "format"),
-    "redis": ("group", "format", "consumer", "claim_idle_s", "maxlen"),
+    "kinesis": ("endpoint", "format", "key"),
+    "redis": ("group", "format", "consumer", "claim_idle_s", "maxlen", "type", "take"),
     "file": ("follow", "format"),
     "stdin": ("format",),
-    "http": ("format",),
+    "http": ("format", "max_mb"),
     "syslog": ("format",),
     "demo": ("seed", "speed"),
 }
@@ -53,6 +54,8 @@ _EXAMPLES: dict[Kind, str] = {
     "syslog": "syslog://HOST:PORT",
     "demo": "demo:",
 }
+_CHOICES = {"type": ("stream", "list"), "take": ("left", "right")}
+"""Query keys that take one of a few words."""
 _TRUE = ("true", "1", "yes", "on")
 _FALSE = ("false", "0", "no", "off")
 
@@ -71,7 +74,7 @@ class Address(msgspec.Struct, frozen=True):
     db: int = 0
     """Redis database number."""
     tls: bool = False
-    """The scheme itself asks for TLS (`rediss`)."""
+    """The scheme itself asks for TLS (`rediss`, `https`)."""
     query: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -210,7 +213,14 @@ def _listener(uri: str, scheme: str, authority: str, path: str, query: Mapping[s
         raise SourceError(f"{safe(uri)}: one HOST:PORT to listen on is needed: {_EXAMPLES[kind]}")
     ((host, port),) = hosts
     where = f"{scheme}://{_bracket(host)}:{port}" + (f"/{path}" if kind == "http" else "")
-    return Address(kind=kind, name=safe(where), hosts=hosts, path="/" + unquote(path), query=query)
+    return Address(
+        kind=kind,
+        name=safe(where),
+        hosts=hosts,
+        path="/" + unquote(path),
+        tls=scheme == "https",
+        query=query,
+    )
 
 
 _BUILDERS = {
@@ -262,6 +272,8 @@ def _query(kind: Kind, uri: str, text: str) -> Mapping[str, str]:
             raise SourceError(f"{safe(uri)}: unknown key {safe(key)!r}; {hint}")
         if not value:
             raise SourceError(f"{safe(uri)}: {key}= has no value")
+        if value not in _CHOICES.get(key, (value,)):
+            raise SourceError(f"{safe(uri)}: {key}={safe(value)} must be {' or '.join(_CHOICES[key])}")
         values[key] = value
     wanted = values.get("format")
     if wanted is not None and wanted not in FORMAT_NAMES:

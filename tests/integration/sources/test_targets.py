@@ -59,10 +59,10 @@ async def test_file_appends_one_line_a_record(tmp_path: Path) -> None:
     await target.close()
 
 
-@pytest.mark.parametrize("scheme", ["kafka", "redis"])
+@pytest.mark.parametrize("scheme", ["kafka", "redis", "http", "syslog"])
 async def test_nobody_there_is_said(scheme: str) -> None:
     target = open_target(f"{scheme}://127.0.0.1:{free_port()}/x")
-    with pytest.raises(SourceError, match=r"no (Kafka|Redis) at 127\.0\.0\.1"):
+    with pytest.raises(SourceError, match=r"no (Kafka|Redis|HTTP server|syslog receiver) at 127\.0\.0\.1"):
         await target.open()
 
 

@@ -29,6 +29,22 @@ def test_redis_database_and_tls() -> None:
     assert parse_address("redis://h/7").path == "7"
 
 
+def test_what_listens_and_kinesis() -> None:
+    web = parse_address("https://[::1]:8443/soc/in?format=ocsf&max_mb=2")
+    assert (web.kind, web.hosts, web.path, web.tls) == ("http", (("::1", 8443),), "/soc/in", True)
+    assert web.name == "https://[::1]:8443/soc/in"
+    assert not parse_address("http://h:1/in").tls
+    assert parse_address("syslog://0.0.0.0:514").name == "syslog://0.0.0.0:514"
+    stream = parse_address("kinesis://eu-west-1/alerts?endpoint=http://127.0.0.1:5000&key=host")
+    assert (stream.hosts, stream.path, stream.query["endpoint"]) == (
+        (("eu-west-1", 0),),
+        "alerts",
+        "http://127.0.0.1:5000",
+    )
+    assert stream.name == "kinesis://eu-west-1/alerts"
+    assert parse_address("redis://h/q?type=list&take=right").name == parse_address("redis://h/q").name
+
+
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "eve log.json"
     path.write_text("{}\n")
@@ -72,6 +88,10 @@ def test_standard_input_and_demo() -> None:
         ("redis://h:1", "stream is missing"),
         ("redis://a,b/s", "one HOST:PORT"),
         ("redis://h/s?claim=3", "claim_idle_s"),
+        ("redis://h/s?type=lst", "must be stream or list"),
+        ("redis://h/s?take=up", "must be left or right"),
+        ("http://h/in", "HOST:PORT to listen on"),
+        ("kinesis://eu-west-1", "stream is missing"),
         ("file://etc/x.json", "file:///PATH"),
         ("file:///x?follow=maybe", "true or false"),
         ("syslog://h", "HOST:PORT"),
