@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -129,3 +130,39 @@ def test_redis_streams_with_one_kill(tmp_path: Path) -> None:
         kills = [kill_when(worker, home, 3_000)]
         finish(home, source)
     check(home, kills)
+
+
+KILLS = int(os.environ.get("WATCHFLOOR_KILLS", "5"))
+"""How often the worker on a file is killed; 200 takes about fifteen minutes."""
+
+
+@pytest.mark.timeout(60 + KILLS * 10)
+def test_a_followed_file_with_kills_at_random_moments(tmp_path: Path) -> None:
+    rng = random.Random(7)
+    home = tmp_path / "home"
+    home.mkdir()
+    alerts = tmp_path / "eve.json"
+    alerts.write_bytes(b"")
+    source = f"file://{alerts}?follow=true"
+    per_life = max(50, ALERTS // KILLS)
+    seen: list[int] = []
+    sent = 0
+    for _ in range(KILLS):
+        worker = watchfloor(home, "worker", "--source", source, "--model", "playbook")
+        with alerts.open("ab") as file:
+            for number in range(sent, sent + per_life):
+                file.write(eve_alert(number, 3, src_port=number + 1) + b"\n")
+        sent += per_life
+        before, give_up = stored(home), time.monotonic() + rng.choice((0.5, 15.0, 15.0, 15.0))
+        while stored(home) == before and time.monotonic() < give_up:  # now and then it dies while it starts
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 0.4))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait(10)
+        seen.append(stored(home))
+    finish(home, f"file://{alerts}?follow=true")
+    assert seen == sorted(seen)
+    assert any(0 < one < sent for one in seen), f"no kill fell into the work: {seen}"
+    ids = flow_ids(exported(home))
+    assert len(ids) == sent
+    assert set(ids.values()) == {1}
