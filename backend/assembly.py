@@ -45,7 +45,7 @@ def open_feeds(settings: Settings, clock: Clock) -> list[Feed]:
 
 def _feed(config: SourceConfig, clock: Clock) -> Feed:
     try:
-        source = open_source(config.uri, clock=clock, options=_options(config))
+        source = open_source(config.uri, clock=clock, options=source_options(config))
         fixed = config.format or parse_address(config.uri).format
     except SourceError as error:
         raise SettingsError(str(error)) from error
@@ -58,7 +58,8 @@ def _feed(config: SourceConfig, clock: Clock) -> Feed:
         ) from error
 
 
-def _options(config: SourceConfig) -> SourceOptions:
+def source_options(config: SourceConfig) -> SourceOptions:
+    """What the config knows of a source and its address must not. Raises `SettingsError` for its secret."""
     what = f"source {config.uri}"
     return SourceOptions(
         username=config.username,

@@ -15,6 +15,7 @@ import structlog
 from backend.api import Command, CostView, Detail, LaneView, Reply, Snapshot, TranscriptSlice
 from backend.bench import BenchError, IngestReport, bench_ingest, ingest_lines
 from backend.clock import Clock, SystemClock
+from backend.doctor import Check, run_doctor
 from backend.journal import JournalError
 from backend.lanes import LANES
 from backend.pipeline.work import Analysed
@@ -28,6 +29,7 @@ from backend.snapshots import NO_COST
 __all__ = [
     "Analysed",
     "BenchError",
+    "Check",
     "DeadNote",
     "Engine",
     "EngineError",
@@ -44,6 +46,7 @@ __all__ = [
     "record_line",
     "record_of",
     "replay",
+    "run_doctor",
     "to_csv",
     "waiting",
 ]

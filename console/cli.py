@@ -191,6 +191,31 @@ def export(
 
 
 @app.command
+def doctor(
+    *,
+    config: Path | None = None,
+    source: Sources = (),
+    json: bool = False,
+) -> int:
+    """Check config, sources, enrichment, journal and sinks for real; say what to do about each failure.
+
+    Nothing is changed and nothing consumed: no group is joined or created, no offset committed.
+
+    Parameters
+    ----------
+    config
+        Configuration file (TOML).
+    source
+        Address of an alert stream to check instead of the file's; may be given several times.
+    json
+        One JSON object a check instead of text.
+    """
+    from console.doctor import run_doctor_command
+
+    return run_doctor_command(config, source, as_json=json)
+
+
+@app.command
 def bench(
     what: str = "all",
     *,
