@@ -23,6 +23,7 @@ RAW_CHARS = 4 * 1024
 """How much of an answer that is not in our form is shown; then reading it is pointless."""
 _LEAD_CHARS = 256
 """White space and fence that may stand before the object."""
+_BLANK = " \t\r\n"
 _PLACE = re.compile(r"(?s:(?<=\\).)|" + STOP.pattern)
 """Where following JSON has to look: quotes, brackets, backslashes, stops, and what a backslash escapes."""
 _FENCE = re.compile(r"```[A-Za-z]{0,10}(?=[\s{]|$)")
@@ -277,7 +278,7 @@ class VerdictReader:
         self._take = self._between
 
     def _between(self) -> bool:
-        rest = self._buffer.lstrip()
+        rest = self._buffer.lstrip(_BLANK)
         if self._fenced:
             if len(rest) < 3 and "```".startswith(rest):
                 return False
@@ -322,7 +323,7 @@ def _object_start(text: str) -> int | None:
         fence = _FENCE.match(head)
         if fence is None:
             return -1
-        head = head[fence.end() :].lstrip()
+        head = head[fence.end() :].lstrip(_BLANK)
     elif head and "```".startswith(head):
         head = ""
     start = len(text) - len(head)

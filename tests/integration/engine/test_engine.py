@@ -33,7 +33,9 @@ def test_every_alert_of_a_file_gets_a_durable_verdict_and_reaches_the_sink(tmp_p
         assert (snapshot.alerts_total, snapshot.open_total, len(snapshot.rows)) == (300, 300, 300)
         medium = next(lane for lane in snapshot.lanes if lane.name == "medium")
         assert (medium.done, medium.queued, medium.running, medium.breached) == (300, 0, 0, 0)
-        assert all(stage.count for stage in snapshot.stages)
+        wait_for(
+            lambda: all(stage.count for stage in floor.engine.snapshot.stages), what="every stage counted"
+        )
         assert snapshot.trouble == ()
         assert len({record.alert.uid for record in checked(floor)}) == 300
     delivered = [read_record(line) for line in (tmp_path / "out.ndjson").read_bytes().splitlines()]
