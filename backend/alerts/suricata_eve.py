@@ -1,5 +1,7 @@
 """Suricata EVE: alerts among flow, dns, http and other records, one JSON object each."""
 
+from hashlib import blake2b
+
 import msgspec
 
 from backend.alerts import severity
@@ -22,7 +24,7 @@ from backend.alerts.fields import (
 )
 from backend.alerts.model import Alert, DeadLetter, Endpoint, File, Head, Observable, ParsedEvent, Severity
 from backend.alerts.text import SafeText, safe
-from backend.alerts.times import parse_time
+from backend.alerts.times import parse_stream_time
 
 _UNTRUSTED_ELSEWHERE = ("alert.context",)
 # What the sensor itself states. All the rest (http, dns, tls, smtp, payload …) was on the wire.
@@ -67,6 +69,8 @@ _SIGNATURE_SEVERITY = {
     "minor": int(Severity.LOW),
     "informational": int(Severity.INFORMATIONAL),
 }
+_RATED = {word.capitalize(): level for word, level in _SIGNATURE_SEVERITY.items()}
+"""As sensors write them: one look-up for nearly every alert."""
 # The engine's own priority, 1 to 255, where 1 is the highest; 4 and above are one.
 _PRIORITY_SEVERITY = tuple(
     int(level) for level in (Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.INFORMATIONAL)
@@ -203,7 +207,7 @@ def _tolerant(obj: Object) -> _Eve:
 
 
 def _head(eve: _Eve, rule: _Signature, raw: bytes, received_ms: int) -> Head:
-    time_ms, quality = parse_time(eve.timestamp, received_ms)
+    time_ms, quality = parse_stream_time(eve.timestamp, received_ms)
     rule_uid = _rule_uid(rule)
     key = (
         f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
@@ -252,7 +256,7 @@ def _uid(eve: _Eve, key: str, raw: bytes) -> str:
     """EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one."""
     if not eve.timestamp or (eve.flow_id is None and not eve.src_ip):
         return content_uid(None, raw)
-    return stable_uid(key)
+    return blake2b(key.encode(), digest_size=16).hexdigest() if key.isascii() else stable_uid(key)
 
 
 def _native(value: object) -> SafeText:
@@ -261,10 +265,14 @@ def _native(value: object) -> SafeText:
 
 def _severity(rule: _Signature) -> int:
     """The rule writer's own rating where there is one, else the engine's priority, where 1 is the highest."""
-    if rule.metadata is not None and rule.metadata.signature_severity:
-        rated = severity.highest(rule.metadata.signature_severity, _from_rating)
+    rating = rule.metadata.signature_severity if rule.metadata is not None else None
+    if rating:
+        common = _RATED.get(rating[0]) if type(rating) is list and len(rating) == 1 else None
+        rated = common or severity.highest(rating, _from_rating)
         if rated:
             return rated
+    if type(rule.severity) is int:
+        return _from_priority(rule.severity)
     return severity.highest(rule.severity, _from_priority)
 
 

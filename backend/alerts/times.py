@@ -66,6 +66,36 @@ def first_time(candidates: Iterable[object], received_ms: int) -> tuple[int, Tim
     return received_ms, "received"
 
 
+class _Minute:
+    """The minute last seen: in a stream nearly every time lies in the same one as the time before it."""
+
+    __slots__ = ("memo",)
+
+    def __init__(self) -> None:
+        self.memo: tuple[str, str, int, TimeQuality] = ("", "", 0, "exact")
+
+
+_MINUTE = _Minute()
+
+
+def parse_stream_time(value: object, received_ms: int) -> tuple[int, TimeQuality]:
+    """As `parse_time`, several times faster for times like `2026-01-02T03:04:05.678901+0000` in order."""
+    if type(value) is str and len(value) == 31 and value[19] == "." and value[17:19].isdecimal():
+        start, zone, base_ms, quality = _MINUTE.memo
+        millis = value[20:23]
+        if value[:17] == start and value[23:26].isdecimal() and value[26:] == zone and millis.isdecimal():
+            seconds = int(value[17:19])
+            if seconds < 60:
+                return base_ms + seconds * 1000 + int(millis), quality
+        else:
+            at_ms, quality = parse_time(value, received_ms)
+            if quality in ("exact", "no_zone") and millis.isdecimal() and value.isascii():
+                base_ms = at_ms - int(value[17:19]) * 1000 - int(millis)
+                _MINUTE.memo = (value[:17], value[26:], base_ms, quality)
+            return at_ms, quality
+    return parse_time(value, received_ms)
+
+
 def _read(value: object, received_ms: int) -> tuple[int, TimeQuality] | None:
     if isinstance(value, list | tuple):
         return _read(value[0], received_ms) if value and not isinstance(value[0], list | tuple) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -219,6 +220,6 @@ class Ingest:
             )
             for alert in stored.alerts
         ]
-        for job in jobs:
-            self.lane_rates[job.lane].add(now)
+        for lane, count in Counter(alert.lane for alert in stored.alerts).items():
+            self.lane_rates[LANES[lane]].add(now, count)
         self._deliver(jobs)

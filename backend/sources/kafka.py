@@ -67,6 +67,9 @@ class KafkaSource:
             # A topic that is created later, or grows partitions, is noticed within this time.
             "metadata_max_age_ms": 10_000,
             "request_timeout_ms": 15_000,
+            # How long a broker may sit on a fetch. Kafka answers as soon as there is a record; some brokers
+            # that speak its protocol only look again at the end of this time.
+            "fetch_max_wait_ms": 25,
             **self._timing,
         }
         return settings | await security(address, options)

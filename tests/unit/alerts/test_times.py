@@ -1,10 +1,12 @@
 """Times in every shape the formats document shows, and what becomes of those that are none."""
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.alerts.times import parse_time
+from backend.alerts.times import parse_stream_time, parse_time
 from backend.clock import iso
 from tests.unit.alerts.reading import NOW_MS
 
@@ -122,3 +124,19 @@ def test_no_input_raises(value: object) -> None:
     assert isinstance(ms, int)
     assert quality in {"exact", "no_zone", "no_date", "no_year", "received"}
     assert iso(ms)
+
+
+@given(
+    st.lists(
+        st.datetimes(datetime.fromisoformat("1995-01-01"), datetime.fromisoformat("2035-01-01")),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(["+0000", "-0730", "+0545", "Z0000", "+2"]),
+    st.sampled_from([".", ","]),
+)
+def test_the_fast_way_for_streams_says_the_same(moments: list[datetime], zone: str, point: str) -> None:
+    for moment in moments:
+        for second in (0, 59, 60):
+            text = f"{moment:%Y-%m-%dT%H:%M}:{second:02d}{point}{moment.microsecond:06d}{zone}"
+            assert parse_stream_time(text, 7) == parse_time(text, 7)
