@@ -42,6 +42,8 @@ from backend.sources.base import SourceError, SourceStatus
 from backend.telemetry.histogram import Window
 from backend.telemetry.stages import StageTimes
 
+BUSY_RECORDS = 500
+"""Records on their way to the journal from which on lanes without a deadline rest."""
 RESTART_S = 1.0
 RESTART_MAX_S = 60.0
 DAY_MS = 86_400_000
@@ -93,7 +95,9 @@ class Runtime:
         self._stages = StageTimes()
         self._board = Board()
         self._scores = {lane: LaneScore() for lane in LANES}
-        self._scheduler = Scheduler(functools.partial(unfinished, self._journal, clock), pause=clock.sleep)
+        self._low_taken = 0.0
+        refill = functools.partial(unfinished, self._journal, clock)
+        self._scheduler = Scheduler(refill, pause=clock.sleep, hold=self._intake_first)
         self._ingest = Ingest(
             self._journal, Router(settings), self._stages, clock, deliver=self._deliver, dead=self._dead
         )
@@ -250,8 +254,19 @@ class Runtime:
         except JournalError as error:
             return Reply(False, str(error))
 
+    def _intake_first(self) -> bool:
+        """Whether lanes without a deadline rest: records wait to be stored. Once a second one goes on."""
+        if self._ingest.waiting < BUSY_RECORDS:
+            return False
+        now = self._clock.mono()
+        if now - self._low_taken < 1.0:
+            return True
+        self._low_taken = now
+        return False
+
     def snapshot(self) -> Snapshot:
         """The state now."""
+        self._scheduler.nudge()
         return self._builder.build()
 
     @property

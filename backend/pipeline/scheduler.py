@@ -69,8 +69,19 @@ class _Lane:
 class Scheduler:
     """Lanes of jobs; workers take from it. Used on one loop only."""
 
-    def __init__(self, refill: Refill, *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """`refill` fetches what did not fit into memory; `pause` waits before it is asked again."""
+    def __init__(
+        self,
+        refill: Refill,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        hold: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`refill` fetches what did not fit into memory; `pause` waits before it is asked again.
+
+        While `hold` says so, lanes without a deadline give nothing out: what comes in goes before them.
+        Whoever holds calls `nudge` from time to time.
+        """
+        self._hold = hold
         self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
         self._asked: list[Job] = []
         self._waiters: list[tuple[bool, asyncio.Future[None]]] = []
@@ -171,6 +182,10 @@ class Scheduler:
                 if entry in self._waiters:
                     self._waiters.remove(entry)
 
+    def nudge(self) -> None:
+        """Let those who wait look again."""
+        self._wake_all()
+
     def queued(self, lane: str) -> int:
         """Jobs of a lane that wait, in memory and in the journal."""
         asked = sum(job.lane == lane for job in self._asked)
@@ -225,6 +240,8 @@ class Scheduler:
             if lane.spilled and len(lane.heap) <= REFILL_AT:
                 self._start_refill(name, lane)
             lane.tidy()
+            if lane.heap and name in FOLDING and self._hold():
+                return None
             if lane.heap:
                 job = heapq.heappop(lane.heap)[2]
                 lane.take_off(job)
