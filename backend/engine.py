@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from backend.api import Command, CostView, Detail, LaneView, Reply, Snapshot, TranscriptSlice
-from backend.bench import BenchError, IngestReport, bench_ingest, ingest_lines
+from backend.bench import BenchError, IngestReport, bench_ingest, ingest_lines, packaged_topic
 from backend.clock import Clock, SystemClock
 from backend.doctor import Check, run_doctor
 from backend.journal import JournalError
@@ -43,6 +43,7 @@ __all__ = [
     "export_records",
     "ingest_lines",
     "load_settings",
+    "packaged_topic",
     "record_line",
     "record_of",
     "replay",

@@ -229,7 +229,7 @@ def bench(
     Parameters
     ----------
     what
-        ingest (Kafka to journal), or all.
+        ingest (Kafka to journal), screen (the same with the console open), or all.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.
     records

@@ -1,8 +1,11 @@
 """Measuring this machine: every figure beside its peer or limit in the same run, as a ratio."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 from backend.bench.report import BenchError, IngestReport, ingest_lines
 
-__all__ = ["BenchError", "IngestReport", "bench_ingest", "ingest_lines"]
+__all__ = ["BenchError", "IngestReport", "bench_ingest", "ingest_lines", "packaged_topic"]
 
 
 async def bench_ingest(kafka: str | None, *, records: int, rounds: int) -> IngestReport:
@@ -18,3 +21,18 @@ async def bench_ingest(kafka: str | None, *, records: int, rounds: int) -> Inges
         return await run(kafka, records=records, rounds=rounds)
     async with packaged_broker() as bootstrap:
         return await run(bootstrap, records=records, rounds=rounds)
+
+
+@contextlib.asynccontextmanager
+async def packaged_topic(kafka: str | None, records: int) -> AsyncIterator[tuple[str, str]]:
+    """A topic that holds `records` alerts, on the broker at `kafka` or a packaged one: its address and name.
+
+    Raises:
+        BenchError: there is no broker to measure with.
+    """
+    from backend.bench.broker import packaged_broker
+    from backend.bench.ingest import filled
+
+    async with contextlib.AsyncExitStack() as stack:
+        bootstrap = kafka if kafka is not None else await stack.enter_async_context(packaged_broker())
+        yield bootstrap, await filled(bootstrap, records)

@@ -77,6 +77,13 @@ async def run(bootstrap: str, *, records: int = 60_000, rounds: int = 3) -> Inge
     )
 
 
+async def filled(bootstrap: str, records: int) -> str:
+    """A new topic with so many alerts; returns its name."""
+    topic = f"{TOPIC}-{time.time_ns()}"
+    await _fill(bootstrap, topic, records)
+    return topic
+
+
 async def _create(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
