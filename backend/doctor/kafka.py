@@ -8,6 +8,7 @@ store of offsets. Imported off the event loop: the client takes long to import.
 import asyncio
 import contextlib
 import difflib
+import re
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -102,9 +103,13 @@ def _topics(case: Case, metadata: dict[str, Any]) -> list[TopicPartition]:
     """The partitions that can be read of the source's topics."""
     report, user = case.report, case.options.username
     known = {topic["topic"]: topic["partitions"] for topic in metadata["topics"]}
-    missing = [name for name in case.address.topics if name not in known]
+    names = case.address.topics
+    if case.address.pattern:
+        matching = tuple(sorted(name for name in known if re.match(case.address.pattern, name)))
+        names = matching or names
+    missing = [name for name in names if name not in known]
     partitions: list[TopicPartition] = []
-    for name in case.address.topics:
+    for name in names:
         if name in missing:
             rights = f", or let {user} see it (DESCRIBE on the topic)" if user else ""
             report.bad("topic", f"no topic {name} at the broker", f"{_nearest(name, known)}{rights}")

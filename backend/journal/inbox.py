@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from backend.alerts.model import ParsedEvent
-from backend.journal.stored import OPEN, QUEUED, Entry, Routed, Stored, StoredAlert, encode_head
+from backend.journal.stored import CLOSED, DONE, OPEN, QUEUED, Entry, Routed, Stored, StoredAlert, encode_head
 
 MAX_KINDS = 2_000
 """Kinds of non-alerts that are counted apart; the rest of a format is counted as `OTHER_KINDS`."""
@@ -18,8 +18,8 @@ _INSERT_NEW = (
     "(id, partition_id, offset, sub, lane, state, closed, received_ms, deadline_ms, head, raw) "
     "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_NUMBERS = b"%020d%06d%02d%016d%016d%010d%010d%010d"
-_WIDTH = 90
+_NUMBERS = b"%020d%06d%02d%01d%016d%016d%010d%010d%010d"
+_WIDTH = 91
 _INSERT_BATCH = f"""
 with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < :count)
 insert into alerts (id, partition_id, offset, sub, lane, state, closed, received_ms, deadline_ms, head, raw)
@@ -29,20 +29,20 @@ select
     cast(substr(:numbers, i * {_WIDTH} + 1, 20) as integer),
     cast(substr(:numbers, i * {_WIDTH} + 21, 6) as integer),
     cast(substr(:numbers, i * {_WIDTH} + 27, 2) as integer),
-    {QUEUED},
-    {OPEN},
-    cast(substr(:numbers, i * {_WIDTH} + 29, 16) as integer),
-    cast(substr(:numbers, i * {_WIDTH} + 45, 16) as integer),
+    iif(substr(:numbers, i * {_WIDTH} + 29, 1) = x'31', {DONE}, {QUEUED}),
+    iif(substr(:numbers, i * {_WIDTH} + 29, 1) = x'31', {CLOSED}, {OPEN}),
+    cast(substr(:numbers, i * {_WIDTH} + 30, 16) as integer),
+    cast(substr(:numbers, i * {_WIDTH} + 46, 16) as integer),
     substr(
         :bytes,
-        cast(substr(:numbers, i * {_WIDTH} + 61, 10) as integer),
-        cast(substr(:numbers, i * {_WIDTH} + 71, 10) as integer)
+        cast(substr(:numbers, i * {_WIDTH} + 62, 10) as integer),
+        cast(substr(:numbers, i * {_WIDTH} + 72, 10) as integer)
     ),
     substr(
         :bytes,
-        cast(substr(:numbers, i * {_WIDTH} + 61, 10) as integer)
-            + cast(substr(:numbers, i * {_WIDTH} + 71, 10) as integer),
-        cast(substr(:numbers, i * {_WIDTH} + 81, 10) as integer)
+        cast(substr(:numbers, i * {_WIDTH} + 62, 10) as integer)
+            + cast(substr(:numbers, i * {_WIDTH} + 72, 10) as integer),
+        cast(substr(:numbers, i * {_WIDTH} + 82, 10) as integer)
     )
 from n
 """  # noqa: S608 - made of constants of this module alone
@@ -62,7 +62,7 @@ def store(connection: sqlite3.Connection, source: str, entries: Sequence[Entry])
     """
     stored = Stored(alerts=[], duplicates=0, events=0, dead=0)
     next_id = (connection.execute("select max(id) from alerts").fetchone()[0] or 0) + 1
-    duplicates = events = dead = 0
+    duplicates = events = dead = twins = 0
     by_partition: dict[str, list[Entry]] = {}
     for entry in entries:
         by_partition.setdefault(entry.partition, []).append(entry)
@@ -76,13 +76,14 @@ def store(connection: sqlite3.Connection, source: str, entries: Sequence[Entry])
         before = len(stored.alerts)
         next_id, again = _alerts(connection, partition_id, fresh, next_id, stored.alerts, ordered=ordered)
         duplicates += again
+        twins += sum(one.twin for entry in fresh for one in entry.alerts)
         dead += _dead_letters(connection, partition_id, fresh)
         if len(stored.alerts) > before or ordered or not again:
             events += _events(connection, fresh)
         connection.execute(
             "update partitions set next_offset = ? where id = ?", (fresh[-1].next_offset, partition_id)
         )
-    return Stored(alerts=stored.alerts, duplicates=duplicates, events=events, dead=dead)
+    return Stored(stored.alerts, duplicates=duplicates, events=events, dead=dead, twins=twins)
 
 
 def _partition(connection: sqlite3.Connection, source: str, name: str) -> tuple[int, int | str | None]:
@@ -119,14 +120,16 @@ def _alerts(
     ]
     if ordered:
         _insert_batch(connection, partition_id, routed, next_id)
-        out.extend(added)
+        out.extend(alert for alert, (_, one) in zip(added, routed, strict=True) if not one.twin)
         return next_id + len(added), 0
     again = 0
     for alert, (entry, one) in zip(added, routed, strict=True):
-        row = (alert.id, partition_id, entry.offset, one.parsed.sub, one.lane, QUEUED, OPEN)
+        state, closed = (DONE, CLOSED) if one.twin else (QUEUED, OPEN)
+        row = (alert.id, partition_id, entry.offset, one.parsed.sub, one.lane, state, closed)
         content = (entry.received_ms, one.deadline_ms, encode_head(one.parsed.head), one.parsed.raw)
         if connection.execute(_INSERT_NEW, row + content).rowcount:
-            out.append(alert)
+            if not one.twin:
+                out.append(alert)
         else:
             again += 1
     return next_id + len(added), again
@@ -147,6 +150,7 @@ def _insert_batch(
                 entry.offset,
                 one.parsed.sub,
                 one.lane,
+                one.twin,
                 entry.received_ms,
                 one.deadline_ms,
                 at,

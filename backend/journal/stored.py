@@ -23,6 +23,8 @@ class Routed(msgspec.Struct, frozen=True, gc=False):
     lane: int
     """Index into `backend.lanes.LANES`."""
     deadline_ms: int
+    twin: bool = False
+    """Another format told of the same event before: kept, but never queued or shown."""
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -55,6 +57,7 @@ class Stored(msgspec.Struct, frozen=True):
     duplicates: int
     events: int
     dead: int
+    twins: int = 0
 
 
 class Result(msgspec.Struct, frozen=True):

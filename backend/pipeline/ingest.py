@@ -16,6 +16,7 @@ from backend.journal.stored import Entry, Routed, Stored
 from backend.lanes import LANES
 from backend.pipeline.job import Job
 from backend.pipeline.route import Router
+from backend.pipeline.twins import Twins
 from backend.telemetry.rate import Rate
 from backend.telemetry.stages import StageTimes
 
@@ -77,6 +78,7 @@ class Ingest:
         self.lane_rates: dict[str, Rate] = {lane: Rate() for lane in LANES}
         self.last_record_ms = 0
         self._links: dict[str, _Link] = {}
+        self._twins = Twins()
 
     def register(self, source: str, parser: RecordParser) -> None:
         """Say how the records of a source are parsed."""
@@ -165,7 +167,10 @@ class Ingest:
             letters: list[DeadLetter] = []
             for item in items:
                 if isinstance(item, ParsedAlert):
-                    alerts.append(self._router.route(item, record.received_ms))
+                    routed = self._router.route(item, record.received_ms)
+                    if self._twins.is_second(item.head):
+                        routed = msgspec.structs.replace(routed, twin=True)
+                    alerts.append(routed)
                 elif isinstance(item, ParsedEvent):
                     events.append(item)
                 else:
@@ -200,7 +205,7 @@ class Ingest:
         totals.alerts += len(stored.alerts)
         totals.events += stored.events
         totals.dead += stored.dead
-        totals.duplicates += stored.duplicates
+        totals.duplicates += stored.duplicates + stored.twins
         self.last_record_ms = self._clock.wall_ms()
         if stored.events:
             self.lane_rates["raw"].add(now, stored.events)

@@ -101,7 +101,10 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             )
             await self._consumer.start()
             self._tally.say(self._tally.state, f"joining the group {self._address.group}")
-            self._consumer.subscribe(list(self._address.topics), listener=self)
+            if self._address.pattern:
+                self._consumer.subscribe(pattern=self._address.pattern, listener=self)
+            else:
+                self._consumer.subscribe(list(self._address.topics), listener=self)
             self._join_since = self._answered = self._clock.mono()
             delivering = asyncio.create_task(self._deliver())
             await self._consume(delivering)
@@ -323,6 +326,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         complete = self._joined and len(known) == len(lags) == len(self._consumer.assignment())
         tally.lag = sum(known) + self._waiting + self._pipe.records if complete else None
         missing = [t for t in self._address.topics if self._consumer.partitions_for_topic(t) is None]
+        if self._address.pattern:
+            missing = [] if parts else [self._address.pattern]
         stored = not self._partitions.committable()
         given_up = not missing or now - self._join_since > MISSING_TOPIC_S
         silent = now - self._answered

@@ -24,7 +24,7 @@ class KafkaTarget:
         Raises:
             SourceError: the address names several topics.
         """
-        if len(address.topics) != 1:
+        if len(address.topics) != 1 or address.pattern:
             raise SourceError(f"{address.name}: one topic to send to, not {len(address.topics)}")
         self._address = address
         self._options = options or SourceOptions()

@@ -5,6 +5,7 @@ line that names the nearest thing that would have worked.
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -71,6 +72,9 @@ class Address(msgspec.Struct, frozen=True):
     path: str = ""
     """Absolute path or pattern (file), stream key (redis), stream name (kinesis), URL path (http)."""
     topics: tuple[str, ...] = ()
+    """Kafka topics; the pattern alone where there is one."""
+    pattern: str = ""
+    """Regular expression for topics (Kafka), `^…`; what comes later and matches is read too."""
     db: int = 0
     """Redis database number."""
     tls: bool = False
@@ -173,13 +177,19 @@ def _file(uri: str, _scheme: str, authority: str, path: str, query: Mapping[str,
 
 def _kafka(uri: str, _scheme: str, authority: str, path: str, query: Mapping[str, str]) -> Address:
     hosts = _hosts("kafka", uri, authority)
-    topics = tuple(unquote(topic) for topic in path.split(",") if topic)
+    pattern = unquote(path) if unquote(path).startswith("^") else ""
+    if pattern:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise SourceError(f"{safe(uri)}: {safe(pattern)} is no regular expression: {error}") from error
+    topics = (pattern,) if pattern else tuple(unquote(topic) for topic in path.split(",") if topic)
     if not topics or any("/" in topic for topic in topics):
         raise SourceError(f"{safe(uri)}: the topic is missing or holds a slash: {_EXAMPLES['kafka']}")
     group = query.get("group", DEFAULT_GROUP)
     where = ",".join(f"{_bracket(host)}:{port}" for host, port in hosts)
     name = f"kafka://{where}/{','.join(map(_quoted, topics))}?group={_quoted(group)}"
-    return Address(kind="kafka", name=name, hosts=hosts, topics=topics, query=query)
+    return Address(kind="kafka", name=name, hosts=hosts, topics=topics, pattern=pattern, query=query)
 
 
 def _redis(uri: str, scheme: str, authority: str, path: str, query: Mapping[str, str]) -> Address:
