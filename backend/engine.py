@@ -20,7 +20,7 @@ from backend.journal import JournalError
 from backend.lanes import LANES
 from backend.pipeline.work import Analysed
 from backend.records import export_dead_letters, export_records, record_line, record_of, to_csv, waiting
-from backend.replaying import ReplayError, replay
+from backend.replaying import ReplayError, dead_documents, documents, replay
 from backend.runtime import DeadNote, Runtime
 from backend.settings import Settings, SettingsError
 from backend.settings import load as load_settings
@@ -39,6 +39,8 @@ __all__ = [
     "Settings",
     "SettingsError",
     "bench_ingest",
+    "dead_documents",
+    "documents",
     "export_dead_letters",
     "export_records",
     "ingest_lines",

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 from backend.alerts.framing import Framer
 from backend.alerts.model import ParsedAlert
 from backend.alerts.recognise import Parser
+from backend.journal.store import open_reader
 from backend.sources.base import SourceError
 from backend.sources.registry import SourceOptions, open_target
 
@@ -44,8 +45,22 @@ def documents(path: Path) -> Iterator[bytes]:
         raise ReplayError(f"{path}: can't be read: {error}") from error
 
 
+def dead_documents(home: Path, since_ms: int = 0) -> Iterator[bytes]:
+    """The bytes of every dead letter in the journal, oldest first.
+
+    Raises:
+        JournalError: there is no journal.
+    """
+    reader = open_reader(home / "journal.db")
+    try:
+        for letter in reader.dead_letters(since_ms):
+            yield letter.raw
+    finally:
+        reader.close()
+
+
 async def replay(
-    path: Path,
+    read: Callable[[], Iterator[bytes]],
     uri: str,
     *,
     rate: float | None = None,
@@ -54,7 +69,7 @@ async def replay(
     options: SourceOptions | None = None,
     sent: Callable[[int], None] | None = None,
 ) -> int:
-    """Send a file's records to `uri`, in order; returns how many the other side has confirmed.
+    """Send the records that `read` gives to `uri`, in order; returns how many the other side has confirmed.
 
     `rate` is records a second; `speed` a multiple of the alerts' own timing; neither sends as fast as it can.
     `sent` is told the count as it grows.
@@ -71,7 +86,7 @@ async def replay(
     try:
         while True:
             before = count
-            for batch, due_s in _batches(path, rate, speed):
+            for batch, due_s in _batches(read, rate, speed):
                 await _until(due_s)
                 await target.send(batch)
                 count += len(batch)
@@ -91,16 +106,18 @@ async def _until(due: float) -> None:
         await asyncio.sleep(wait)
 
 
-def _batches(path: Path, rate: float | None, speed: float | None) -> Iterator[tuple[list[bytes], float]]:
+def _batches(
+    read: Callable[[], Iterator[bytes]], rate: float | None, speed: float | None
+) -> Iterator[tuple[list[bytes], float]]:
     """Records in batches, each with the monotonic time at which it is due."""
     start = time.monotonic()
     if speed is not None:
-        yield from _in_own_time(path, speed, start)
+        yield from _in_own_time(read(), speed, start)
         return
     size = BATCH if rate is None else max(1, min(BATCH, int(rate / 20)))
     batch: list[bytes] = []
     done = 0
-    for document in documents(path):
+    for document in read():
         batch.append(document)
         if len(batch) >= size:
             yield batch, start + done / rate if rate is not None else start
@@ -110,10 +127,10 @@ def _batches(path: Path, rate: float | None, speed: float | None) -> Iterator[tu
         yield batch, start + done / rate if rate is not None else start
 
 
-def _in_own_time(path: Path, speed: float, start: float) -> Iterator[tuple[list[bytes], float]]:
+def _in_own_time(records: Iterator[bytes], speed: float, start: float) -> Iterator[tuple[list[bytes], float]]:
     parser = Parser()
     due, last_ms = start, None
-    for document in documents(path):
+    for document in records:
         times = [p.head.time_ms for p in parser.parse(document, 0) if isinstance(p, ParsedAlert)]
         if times:
             if last_ms is not None:

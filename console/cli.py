@@ -3,12 +3,22 @@
 import difflib
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
-from backend.engine import BenchError, EngineError, JournalError, ReplayError, SettingsError, load_settings
+from backend.engine import (
+    BenchError,
+    EngineError,
+    JournalError,
+    ReplayError,
+    SettingsError,
+    dead_documents,
+    documents,
+    load_settings,
+)
 from console.since import SinceError
 
 FELL_SHORT = 1
@@ -136,10 +146,11 @@ def worker(
 
 @app.command
 def replay(
-    path: Path,
+    path: Path | None = None,
     /,
     *,
     to: Annotated[str, Dash],
+    dead_letters: bool = False,
     rate: Annotated[float | None, Parameter(name="--rate")] = None,
     speed: float | None = None,
     loop: bool = False,
@@ -151,7 +162,9 @@ def replay(
     path
         The file (gzip too).
     to
-        Address of the stream: kafka://, redis:// or file://.
+        Address of the stream: kafka://, redis://, kinesis://, http://, syslog:// or file://.
+    dead_letters
+        Send the journal's dead letters instead of a file, once what was wrong with them is mended.
     rate
         Records a second.
     speed
@@ -161,7 +174,11 @@ def replay(
     """
     from console.replay import run_replay
 
-    return run_replay(path, to, rate=rate, speed=speed, loop=loop)
+    if (path is None) != dead_letters:
+        raise ReplayError("replay: name a file, or --dead-letters to send those of the journal; not both")
+    home = Path(load_settings().home) if path is None else None
+    read = partial(documents, path) if path is not None else partial(dead_documents, home or Path())
+    return run_replay(read, to, rate=rate, speed=speed, loop=loop)
 
 
 @app.command

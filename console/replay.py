@@ -2,12 +2,14 @@
 
 import asyncio
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from backend.engine import ReplayError, replay
 
 
-def run_replay(path: Path, to: str, *, rate: float | None, speed: float | None, loop: bool) -> int:
+def run_replay(
+    read: Callable[[], Iterator[bytes]], to: str, *, rate: float | None, speed: float | None, loop: bool
+) -> int:
     """Send, and say how many were confirmed."""
     if rate is not None and speed is not None:
         raise ReplayError("--rate and --speed exclude each other; give one")
@@ -21,7 +23,7 @@ def run_replay(path: Path, to: str, *, rate: float | None, speed: float | None, 
         counted = count
 
     try:
-        counted = asyncio.run(replay(path, to, rate=rate, speed=speed, loop=loop, sent=sent))
+        counted = asyncio.run(replay(read, to, rate=rate, speed=speed, loop=loop, sent=sent))
     except BaseException:
         if counted:  # stopped or broken on the way: how far it came is what one needs to go on
             _say(counted)
