@@ -277,7 +277,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
 
     async def _look_after(self) -> None:
         now = self._clock.mono()
-        if now >= self._commit_at:
+        # A broker that is silent would hold a commit, and with it this loop, for seconds.
+        if now >= self._commit_at and now - self._answered <= SILENT_S:
             self._commit_at = now + COMMIT_EVERY_S
             await self._commit()
         if self._joined and now >= self._look_at:
