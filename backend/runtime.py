@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from backend.alerts.registry import build_alert
 from backend.alerts.text import safe
 from backend.analysis.ledger import LedgerEntry
 from backend.api import Command, Reply, Snapshot
-from backend.assembly import Feed, build_enrichers, open_feeds, open_sinks
+from backend.assembly import build_enrichers, open_feeds, open_sinks
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, EnrichmentError
 from backend.enrichment.history import HistoryEnricher
+from backend.feeds import Feeds
 from backend.journal import JournalError, outcomes
 from backend.journal.store import Journal
 from backend.lanes import LANES
@@ -38,14 +38,11 @@ from backend.pipeline.verdicts import analysed_row, last_resort, new_row
 from backend.pipeline.work import Analysed, Work
 from backend.settings import Settings
 from backend.snapshots import LaneScore, SnapshotBuilder
-from backend.sources.base import SourceError, SourceStatus
 from backend.telemetry.histogram import Window
 from backend.telemetry.stages import StageTimes
 
 BUSY_RECORDS = 500
 """Records on their way to the journal from which on lanes without a deadline rest."""
-RESTART_S = 1.0
-RESTART_MAX_S = 60.0
 DAY_MS = 86_400_000
 LAST_WRITES_S = 1.0
 
@@ -86,8 +83,8 @@ class Runtime:
         self._home = home
         self._on_analysed = on_analysed
         self._on_dead = on_dead
-        self._feeds: list[Feed] = open_feeds(settings, clock)
-        self._parsers = {feed.source.name: feed.parser for feed in self._feeds}
+        self._feeds = Feeds(open_feeds(settings, clock), clock)
+        self._parsers = {feed.source.name: feed.parser for feed in self._feeds.all}
         self._sinks: list[Sink] = open_sinks(settings)
         self._models = Models(settings, clock, self._book, paced=paced)
         self._journal = Journal(home / "journal.db")
@@ -104,11 +101,6 @@ class Runtime:
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
         self.loop_lag = Window()
-        self._source_failures: dict[str, str] = {}
-        """Why a source ended for good, by source."""
-        self._source_trouble: dict[str, str] = {}
-        """Why a source waits for its next start."""
-        self._ended_sources: set[str] = set()
         self._start_trouble: list[str] = []
         self._tasks: set[asyncio.Task[object]] = set()
         self._commands: Commands | None = None
@@ -122,7 +114,7 @@ class Runtime:
             stages=self._stages,
             scores=self._scores,
             demo=settings.demo,
-            sources=self._source_states,
+            sources=self._feeds.states,
             cost=self._models.cost,
             models=self._models.views,
             trouble=self._trouble,
@@ -139,7 +131,7 @@ class Runtime:
         if self._settings.demo:
             from backend.demo import furnish  # only the demo pays for it
 
-            past = await asyncio.to_thread(furnish, self._settings, self._feeds, self._home, self._clock)
+            past = await asyncio.to_thread(furnish, self._settings, self._feeds.all, self._home, self._clock)
             await (await self._journal.write(past))
         self._enrichers = build_enrichers(self._settings, self._journal, self._clock)
         for enricher in self._enrichers:
@@ -210,15 +202,15 @@ class Runtime:
             clock=self._clock,
             actor=actor,
         )
-        for feed in self._feeds:
+        for feed in self._feeds.all:
             self._ingest.register(feed.source.name, feed.parser)
 
     async def run(self) -> None:
         """Read, analyse and deliver until cancelled."""
         assert self._pool is not None  # noqa: S101  # `open` has made it
         async with asyncio.TaskGroup() as group:
-            for feed in self._feeds:
-                group.create_task(self._read(feed), name=f"source-{feed.source.name}")
+            for feed in self._feeds.all:
+                group.create_task(self._feeds.run(feed, self._ingest), name=f"source-{feed.source.name}")
             group.create_task(self._pool.run(), name="pool")
             group.create_task(self._outbox.run(), name="outbox")
 
@@ -272,60 +264,22 @@ class Runtime:
     @property
     def idle(self) -> bool:
         """Sources are at their end or caught up; nothing waits, runs, or is owed."""
-        sources = all(
-            feed.source.name in self._ended_sources or feed.source.status().caught_up for feed in self._feeds
+        return (
+            self._feeds.caught_up and not self._ingest.waiting and self._scheduler.idle and self._outbox.empty
         )
-        return sources and not self._ingest.waiting and self._scheduler.idle and self._outbox.empty
 
     @property
     def source_failures(self) -> tuple[str, ...]:
         """Sources that can't work as configured."""
-        return tuple(self._source_failures.values())
+        return self._feeds.failures
 
     @property
     def sources_ended(self) -> bool:
         """No source is left that could bring anything."""
-        return len(self._ended_sources) == len(self._feeds)
-
-    async def _read(self, feed: Feed) -> None:
-        """Run one source for as long as it lives; what it did not expect restarts it, ever more patiently."""
-        name, pause = feed.source.name, RESTART_S
-        while True:
-            began = self._clock.mono()
-            try:
-                await feed.source.run(self._ingest)
-                break
-            except SourceError as error:
-                self._source_failures[name] = str(error)
-                break
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:
-                log.exception("source failed", source=name)
-                if self._clock.mono() - began > RESTART_MAX_S:
-                    pause = RESTART_S
-                self._source_trouble[name] = (
-                    f"source {name} failed ({type(error).__name__}: {error}); it is started again"
-                )
-                await self._clock.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter
-                pause = min(pause * 2, RESTART_MAX_S)
-                self._source_trouble.pop(name)
-        self._ended_sources.add(name)
-
-    def _source_states(self) -> list[SourceStatus]:
-        states = []
-        for feed in self._feeds:
-            status = feed.source.status()
-            name = feed.source.name
-            trouble = self._source_failures.get(name) or self._source_trouble.get(name)
-            if trouble is not None:
-                state = "failed" if name in self._source_failures else "reconnecting"
-                status = msgspec.structs.replace(status, state=state, detail=str(safe(trouble, 300)))
-            states.append(status)
-        return states
+        return self._feeds.ended
 
     def _trouble(self) -> list[str]:
-        lines = [self._journal.stalled, *self._source_failures.values(), *self._source_trouble.values()]
+        lines = [self._journal.stalled, *self._feeds.trouble]
         lines.extend(self._models.trouble())
         lines.extend(self._outbox.trouble.values())
         lines.extend(self._start_trouble)

@@ -9,7 +9,7 @@ import msgspec
 
 from backend.analysis.breaker import Breaker, Permit
 from backend.analysis.budget import Allowance
-from backend.analysis.ledger import Ledger, LedgerEntry, estimate_tokens
+from backend.analysis.ledger import CallKind, Ledger, LedgerEntry, estimate_tokens
 from backend.clock import Clock
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Provider, Usage
 from backend.providers.limits import Limits
@@ -80,6 +80,8 @@ class Purpose(msgspec.Struct, frozen=True, gc=False):
     lane: str
     deadline_mono: float | None
     """None: no deadline but the rung's own limits."""
+    kind: CallKind = "analysis"
+    """Why the call is made."""
 
 
 class CallResult(msgspec.Struct, frozen=True, gc=False):
@@ -191,6 +193,7 @@ class Caller:
             lane=purpose.lane,
             model=rung.spec,
             estimate_usd=_estimate(rung, request),
+            kind=purpose.kind,
         )
         limits = self._limits(rung, purpose)
         outcome, usage, chars = _CANCELLED, Usage(), 0

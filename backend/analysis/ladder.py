@@ -13,6 +13,7 @@ from backend.alerts.text import SafeText, safe_lines
 from backend.analysis.attempt import Answer, Climb, Emit
 from backend.analysis.call import Caller, Purpose, Rung
 from backend.analysis.guardrails import grounding
+from backend.analysis.ledger import CallKind
 from backend.analysis.model import Analysis, Guardrails, Verdict
 from backend.analysis.prompts import Exchange, build_followup, build_request
 from backend.analysis.question import AnswerReader, FollowUp, answered
@@ -154,7 +155,8 @@ class Ladder:
         return _follow_up(climb, answer, degraded=bool(self._chain))
 
     def _climb(self, job: AnalysisJob, emit: Emit) -> Climb:
-        purpose = Purpose(job.alert_id, job.lane, job.deadline_mono)
+        kind: CallKind = "question" if job.turn else "analysis"
+        purpose = Purpose(job.alert_id, job.lane, job.deadline_mono, kind)
         return Climb(self._clock, self._caller, purpose, job.turn, emit)
 
     def _nonce(self, alert: Alert) -> str:

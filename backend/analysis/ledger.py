@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,10 @@ TREND_MINUTES = 60
 MAX_MODELS = 64
 MAX_OPEN = 4_096
 """Calls that may be out at once; the oldest beyond it stay in the totals at their estimate."""
+
+CallKind = Literal["analysis", "question", "hedge", "repair", "warm", "speculation"]
+"""What a call was for: the planned analysis, a follow-up, a second runner against a slow first one, the one
+request to mend an answer, a prompt-cache warm-up, or work done before anybody asked."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
@@ -40,6 +45,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, gc=False):
     estimated: bool = False
     """Not all its tokens were counted by the vendor; the rest is taken from the text's length."""
     outcome: str = ""
+    kind: CallKind = "analysis"
 
 
 class _Tally:
@@ -81,9 +87,13 @@ class Ledger:
         self._lanes: dict[str, float] = {}
         self._open: dict[str, LedgerEntry] = {}
 
-    def send(self, *, alert_id: int, lane: str, model: str, estimate_usd: float) -> LedgerEntry:
+    def send(
+        self, *, alert_id: int, lane: str, model: str, estimate_usd: float, kind: CallKind = "analysis"
+    ) -> LedgerEntry:
         """Enter a call that is about to be sent."""
-        entry = LedgerEntry(uuid.uuid4().hex, self._clock.wall_ms(), alert_id, lane, model, estimate_usd)
+        entry = LedgerEntry(
+            uuid.uuid4().hex, self._clock.wall_ms(), alert_id, lane, model, estimate_usd, kind=kind
+        )
         self._add(entry)
         while len(self._open) >= MAX_OPEN:
             del self._open[next(iter(self._open))]

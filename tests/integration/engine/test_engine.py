@@ -134,7 +134,7 @@ def test_two_engines_on_one_journal_the_second_says_why_not(tmp_path: Path) -> N
 def test_a_source_that_raises_is_started_again_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backend.runtime.RESTART_S", 0.5)
+    monkeypatch.setattr("backend.feeds.RESTART_S", 0.5)
     original, runs = FileSource.run, []
 
     async def run(self: FileSource, intake: Intake) -> None:
