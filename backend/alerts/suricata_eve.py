@@ -104,10 +104,27 @@ class _Eve(msgspec.Struct, gc=False):
     proto: str | None = None
     tx_id: int | None = None
     host: str | None = None
-    alert: _Signature | None = None
+    alert: msgspec.Raw = msgspec.Raw()
+
+
+class _Rule(msgspec.Struct, frozen=True, gc=False):
+    """What an alert says of its rule, read and made safe: sensors repeat it to the byte in every alert."""
+
+    key: str
+    """Generator, signature number and signature: the rule's part in the alert's identity."""
+    title: SafeText
+    """Empty where the rule has no signature."""
+    uid: SafeText
+    severity_id: int
+    severity_native: SafeText
 
 
 _decoder = msgspec.json.Decoder(_Eve)
+_rule_decoder = msgspec.json.Decoder(_Signature)
+_rules: dict[bytes, _Rule] = {}
+"""Rules seen, by their JSON; started anew when full."""
+_MAX_RULES = 4_096
+_MAX_RULE_BYTES = 4_096
 
 
 class SuricataEve(JsonFormat):
@@ -132,9 +149,11 @@ class SuricataEve(JsonFormat):
             if not eve.event_type or (flowless and eve.event_type not in _PORTLESS_KINDS):
                 return None
             return ParsedEvent(self.name, safe(eve.event_type, 40))
-        if eve.alert is None or (eve.flow_id is None and eve.src_ip is None) or raw.count(b'"severity"') > 1:
+        known = bytes(eve.alert)
+        if not known or (eve.flow_id is None and eve.src_ip is None) or raw.count(b'"severity"') > 1:
             return None
-        return _head(eve, eve.alert, raw, received_ms)
+        rule = _rules.get(known) or _learn(known)
+        return None if rule is None else _head(eve, rule, raw, received_ms)
 
     def read(self, obj: Object, raw: bytes, received_ms: int) -> Outcome:
         """See `JsonFormat.read`."""
@@ -145,8 +164,8 @@ class SuricataEve(JsonFormat):
             return ParsedEvent(self.name, kind)
         if not mapping(obj.get("alert")):
             return DeadLetter("suricata_eve alert record whose 'alert' is missing or not an object", raw)
-        eve = _tolerant(obj)
-        return _head(eve, eve.alert or _Signature(), raw, received_ms)
+        eve, signature = _tolerant(obj)
+        return _head(eve, _rule(signature), raw, received_ms)
 
     def build(self, obj: Object, raw: bytes, head: Head, notes: tuple[str, ...]) -> Alert:
         """See `JsonFormat.build`."""
@@ -178,11 +197,11 @@ class SuricataEve(JsonFormat):
         )
 
 
-def _tolerant(obj: Object) -> _Eve:
+def _tolerant(obj: Object) -> tuple[_Eve, _Signature]:
     """The same fields as the typed decoder gives, from an object whose fields have any type."""
     rule = mapping(obj.get("alert"))
     rating = rule.get("severity")
-    return _Eve(
+    eve = _Eve(
         event_type="alert",
         timestamp=text(obj.get("timestamp"), 64),
         flow_id=integer(obj.get("flow_id")) or None,
@@ -193,56 +212,72 @@ def _tolerant(obj: Object) -> _Eve:
         proto=text(obj.get("proto")),
         tx_id=integer(obj.get("tx_id")) or None,
         host=text(obj.get("host")),
-        alert=_Signature(
-            signature=text(rule.get("signature"), TITLE_CHARS),
-            signature_id=integer(rule.get("signature_id")) or None,
-            gid=integer(rule.get("gid"), 1),
-            rev=integer(rule.get("rev")) or None,
-            severity=rating if isinstance(rating, int | float | list | str) else None,
-            metadata=_Metadata(
-                [str(text(word)) for word in listed(dig(rule, "metadata.signature_severity"))]
-            ),
-        ),
+    )
+    return eve, _Signature(
+        signature=text(rule.get("signature"), TITLE_CHARS),
+        signature_id=integer(rule.get("signature_id")) or None,
+        gid=integer(rule.get("gid"), 1),
+        rev=integer(rule.get("rev")) or None,
+        severity=rating if isinstance(rating, int | float | list | str) else None,
+        metadata=_Metadata([str(text(word)) for word in listed(dig(rule, "metadata.signature_severity"))]),
     )
 
 
-def _head(eve: _Eve, rule: _Signature, raw: bytes, received_ms: int) -> Head:
+def _learn(known: bytes) -> _Rule | None:
+    """The rule that is written so, remembered; None where it does not have the expected types."""
+    try:
+        rule = _rule(_rule_decoder.decode(known))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(known) <= _MAX_RULE_BYTES:
+        if len(_rules) >= _MAX_RULES:
+            _rules.clear()
+        _rules[known] = rule
+    return rule
+
+
+def _rule(signature: _Signature) -> _Rule:
+    return _Rule(
+        key=f"{signature.gid or 1}|{signature.signature_id or 0}|{signature.signature or ''}",
+        title=text(signature.signature, TITLE_CHARS),
+        uid=safe(_rule_uid(signature), 80),
+        severity_id=_severity(signature),
+        severity_native=_native(signature.severity),
+    )
+
+
+def _head(eve: _Eve, rule: _Rule, raw: bytes, received_ms: int) -> Head:
     time_ms, quality = parse_stream_time(eve.timestamp, received_ms)
-    rule_uid = _rule_uid(rule)
+    src_ip, dst_ip, host = eve.src_ip or "", eve.dest_ip or "", eve.host or ""
     key = (
-        f"{eve.timestamp}|{eve.flow_id or 0}|{rule.gid or 1}|{rule.signature_id or 0}|{rule.signature or ''}|"
-        f"{eve.src_ip or ''}|{eve.src_port or 0}|{eve.dest_ip or ''}|{eve.dest_port or 0}|{eve.tx_id or 0}"
+        f"{eve.timestamp}|{eve.flow_id or 0}|{rule.key}|"
+        f"{src_ip}|{eve.src_port or 0}|{dst_ip}|{eve.dest_port or 0}|{eve.tx_id or 0}"
     )
-    host = eve.host or ""
     # One look at all that is shown is several times cheaper than one at each, and nearly always enough.
     shown = key + host
-    if len(shown) <= SHORT_CHARS and shown.isascii() and shown.isprintable():
-        title, src_ip, dst_ip = rule.signature or "", eve.src_ip or "", eve.dest_ip or ""
-    else:
-        title, src_ip, dst_ip, host = (
-            text(rule.signature, TITLE_CHARS),
-            text(eve.src_ip),
-            text(eve.dest_ip),
-            text(eve.host),
-        )
+    if not (len(shown) <= SHORT_CHARS and shown.isascii() and shown.isprintable()):
+        src_ip, dst_ip, host = text(eve.src_ip), text(eve.dest_ip), text(eve.host)
     return Head(
         uid=_uid(eve, key, raw),
         format="suricata_eve",
         time_ms=time_ms,
-        severity_id=_severity(rule),
-        title=SafeText(title)
-        or safe(f"Suricata rule {rule_uid}" if rule_uid else "Suricata alert without a signature"),
+        severity_id=rule.severity_id,
+        title=rule.title or _untitled(rule),
         time_quality=quality,
-        severity_native=_native(rule.severity),
-        rule_uid=safe(rule_uid, 80),
-        rule_name=SafeText(title),
-        src_ip=SafeText(src_ip),
+        severity_native=rule.severity_native,
+        rule_uid=rule.uid,
+        rule_name=rule.title,
+        src_ip=src_ip,  # type: ignore[arg-type]  # seen to be safe; calling the NewType costs as much
         src_port=port(eve.src_port),
-        dst_ip=SafeText(dst_ip),
+        dst_ip=dst_ip,  # type: ignore[arg-type]
         dst_port=port(eve.dest_port),
-        hostname=SafeText(host),
+        hostname=host,  # type: ignore[arg-type]
         product=_PRODUCT,
     )
+
+
+def _untitled(rule: _Rule) -> SafeText:
+    return safe(f"Suricata rule {rule.uid}" if rule.uid else "Suricata alert without a signature")
 
 
 def _rule_uid(rule: _Signature) -> str:

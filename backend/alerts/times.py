@@ -66,8 +66,8 @@ def first_time(candidates: Iterable[object], received_ms: int) -> tuple[int, Tim
     return received_ms, "received"
 
 
-class _Minute:
-    """The minute last seen: in a stream nearly every time lies in the same one as the time before it."""
+class _Second:
+    """The second last seen: in a stream nearly every time lies in the same one as the time before it."""
 
     __slots__ = ("memo",)
 
@@ -75,24 +75,20 @@ class _Minute:
         self.memo: tuple[str, str, int, TimeQuality] = ("", "", 0, "exact")
 
 
-_MINUTE = _Minute()
+_SECOND = _Second()
 
 
 def parse_stream_time(value: object, received_ms: int) -> tuple[int, TimeQuality]:
     """As `parse_time`, several times faster for times like `2026-01-02T03:04:05.678901+0000` in order."""
-    if type(value) is str and len(value) == 31 and value[19] == "." and value[17:19].isdecimal():
-        start, zone, base_ms, quality = _MINUTE.memo
-        millis = value[20:23]
-        if value[:17] == start and value[23:26].isdecimal() and value[26:] == zone and millis.isdecimal():
-            seconds = int(value[17:19])
-            if seconds < 60:
-                return base_ms + seconds * 1000 + int(millis), quality
-        else:
-            at_ms, quality = parse_time(value, received_ms)
-            if quality in ("exact", "no_zone") and millis.isdecimal() and value.isascii():
-                base_ms = at_ms - int(value[17:19]) * 1000 - int(millis)
-                _MINUTE.memo = (value[:17], value[26:], base_ms, quality)
-            return at_ms, quality
+    if type(value) is str and len(value) == 31:
+        start, zone, base_ms, quality = _SECOND.memo
+        fraction = value[20:26]
+        if value[:20] == start and value[26:] == zone and fraction.isdecimal():
+            return base_ms + int(fraction) // 1000, quality
+        at_ms, quality = parse_time(value, received_ms)
+        if quality in ("exact", "no_zone") and value[19] == "." and fraction.isdecimal() and value.isascii():
+            _SECOND.memo = (value[:20], value[26:], at_ms - int(fraction) // 1000, quality)
+        return at_ms, quality
     return parse_time(value, received_ms)
 
 

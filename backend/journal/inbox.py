@@ -5,21 +5,25 @@ Stateless on purpose: a transaction that has to be run again starts from what is
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, chain
+from operator import add, attrgetter
+from typing import Any
 
-from backend.alerts.model import ParsedEvent
-from backend.journal.stored import CLOSED, DONE, OPEN, QUEUED, Entry, Routed, Stored, StoredAlert, encode_head
+from backend.alerts.model import DeadLetter, ParsedEvent
+from backend.journal.stored import CLOSED, DONE, OPEN, QUEUED, Routed, Slice, Stored, encode_head
 
 MAX_KINDS = 2_000
 """Kinds of non-alerts that are counted apart; the rest of a format is counted as `OTHER_KINDS`."""
 OTHER_KINDS = "(other)"
+_TWIN = attrgetter("twin")
 
 _INSERT_NEW = (
     "insert or ignore into alerts "
     "(id, partition_id, offset, sub, lane, state, closed, received_ms, deadline_ms, head, raw) "
     "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_NUMBERS = b"%020d%06d%02d%01d%016d%016d%010d%010d%010d"
-_WIDTH = 91
+_NUMBERS = b"%020d%012d%016d%016d%010d%010d%010d"
+_WIDTH = 94
 _INSERT_BATCH = f"""
 with recursive n(i) as (select 0 union all select i + 1 from n where i + 1 < :count)
 insert into alerts (id, partition_id, offset, sub, lane, state, closed, received_ms, deadline_ms, head, raw)
@@ -27,22 +31,22 @@ select
     :first_id + i,
     :partition_id,
     cast(substr(:numbers, i * {_WIDTH} + 1, 20) as integer),
-    cast(substr(:numbers, i * {_WIDTH} + 21, 6) as integer),
-    cast(substr(:numbers, i * {_WIDTH} + 27, 2) as integer),
-    iif(substr(:numbers, i * {_WIDTH} + 29, 1) = x'31', {DONE}, {QUEUED}),
-    iif(substr(:numbers, i * {_WIDTH} + 29, 1) = x'31', {CLOSED}, {OPEN}),
-    cast(substr(:numbers, i * {_WIDTH} + 30, 16) as integer),
-    cast(substr(:numbers, i * {_WIDTH} + 46, 16) as integer),
+    cast(substr(:numbers, i * {_WIDTH} + 21, 12) as integer) >> 4,
+    (cast(substr(:numbers, i * {_WIDTH} + 21, 12) as integer) >> 1) & 7,
+    iif(cast(substr(:numbers, i * {_WIDTH} + 21, 12) as integer) & 1, {DONE}, {QUEUED}),
+    iif(cast(substr(:numbers, i * {_WIDTH} + 21, 12) as integer) & 1, {CLOSED}, {OPEN}),
+    cast(substr(:numbers, i * {_WIDTH} + 33, 16) as integer),
+    cast(substr(:numbers, i * {_WIDTH} + 49, 16) as integer),
     substr(
         :bytes,
-        cast(substr(:numbers, i * {_WIDTH} + 62, 10) as integer),
-        cast(substr(:numbers, i * {_WIDTH} + 72, 10) as integer)
+        cast(substr(:numbers, i * {_WIDTH} + 65, 10) as integer),
+        cast(substr(:numbers, i * {_WIDTH} + 75, 10) as integer)
     ),
     substr(
         :bytes,
-        cast(substr(:numbers, i * {_WIDTH} + 62, 10) as integer)
-            + cast(substr(:numbers, i * {_WIDTH} + 72, 10) as integer),
-        cast(substr(:numbers, i * {_WIDTH} + 82, 10) as integer)
+        cast(substr(:numbers, i * {_WIDTH} + 65, 10) as integer)
+            + cast(substr(:numbers, i * {_WIDTH} + 75, 10) as integer),
+        cast(substr(:numbers, i * {_WIDTH} + 85, 10) as integer)
     )
 from n
 """  # noqa: S608 - made of constants of this module alone
@@ -50,40 +54,61 @@ from n
 
 Python gives the interpreter lock away and takes it again at each statement. With a statement a row the writer
 waits for the busy loop thread at every row: 307 µs a row against 33 with one statement a batch (11 µs both,
-where the loop is idle).
+where the loop is idle). Sub, lane and twin share one number: every number formatted holds that lock.
 """
 
 
-def store(connection: sqlite3.Connection, source: str, entries: Sequence[Entry]) -> Stored:
+def store(connection: sqlite3.Connection, source: str, slices: Sequence[Slice]) -> Stored:
     """Write a batch of one source. Records already known by their position change nothing.
 
     In a partition with whole-number offsets records arrive in order, so all below its next offset is known.
     Where offsets are words (Redis Streams hand out old entries again) each position is asked of the index.
     """
-    stored = Stored(alerts=[], duplicates=0, events=0, dead=0)
+    ids: list[int] = []
+    alerts: list[Routed] = []
     next_id = (connection.execute("select max(id) from alerts").fetchone()[0] or 0) + 1
     duplicates = events = dead = twins = 0
-    by_partition: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_partition.setdefault(entry.partition, []).append(entry)
-    for name, group in by_partition.items():
-        partition_id, next_offset = _partition(connection, source, name)
-        fresh = [entry for entry in group if not _known(entry.offset, next_offset)]
-        duplicates += len(group) - len(fresh)
-        if not fresh:
+    for part in slices:
+        partition_id, next_offset = _partition(connection, source, part.partition)
+        fresh = _unknown(part, next_offset)
+        duplicates += len(part.offsets) - len(fresh.offsets)
+        if not fresh.offsets:
             continue
-        ordered = all(isinstance(entry.offset, int) for entry in fresh)
-        before = len(stored.alerts)
-        next_id, again = _alerts(connection, partition_id, fresh, next_id, stored.alerts, ordered=ordered)
+        ordered = all(isinstance(offset, int) for offset in fresh.offsets)
+        put = _put_all if ordered else _put_each
+        added, taken, again = put(connection, partition_id, fresh.alerts, next_id)
+        next_id += len(fresh.alerts)
+        ids += added
+        alerts += taken
         duplicates += again
-        twins += sum(one.twin for entry in fresh for one in entry.alerts)
-        dead += _dead_letters(connection, partition_id, fresh)
-        if len(stored.alerts) > before or ordered or not again:
-            events += _events(connection, fresh)
+        twins += sum(map(_TWIN, fresh.alerts))
+        dead += _dead_letters(connection, partition_id, fresh.dead)
+        if fresh.events and (added or ordered or not again):
+            events += _events(connection, fresh.events)
         connection.execute(
-            "update partitions set next_offset = ? where id = ?", (fresh[-1].next_offset, partition_id)
+            "update partitions set next_offset = ? where id = ?", (part.next_offset, partition_id)
         )
-    return Stored(stored.alerts, duplicates=duplicates, events=events, dead=dead, twins=twins)
+    return Stored(ids, alerts, duplicates=duplicates, events=events, dead=dead, twins=twins)
+
+
+def _unknown(part: Slice, next_offset: int | str | None) -> Slice:
+    """What of a slice was not stored before, as far as whole-number offsets tell."""
+    first = part.offsets[0]
+    if not isinstance(first, int) or not isinstance(next_offset, int) or first >= next_offset:
+        return part
+
+    def new(offset: int | str) -> bool:
+        return not isinstance(offset, int) or offset >= next_offset
+
+    offsets: Any = [offset for offset in part.offsets if new(offset)]
+    return Slice(
+        part.partition,
+        offsets,
+        part.next_offset,
+        [alert for alert in part.alerts if new(alert.offset)],
+        [event for event in part.events if new(event[0])],
+        [letter for letter in part.dead if new(letter[0])],
+    )
 
 
 def _partition(connection: sqlite3.Connection, source: str, name: str) -> tuple[int, int | str | None]:
@@ -97,69 +122,50 @@ def _partition(connection: sqlite3.Connection, source: str, name: str) -> tuple[
     return cursor.lastrowid, None
 
 
-def _known(offset: int | str, next_offset: int | str | None) -> bool:
-    return isinstance(offset, int) and isinstance(next_offset, int) and offset < next_offset
-
-
-def _alerts(
-    connection: sqlite3.Connection,
-    partition_id: int,
-    entries: Sequence[Entry],
-    next_id: int,
-    out: list[StoredAlert],
-    *,
-    ordered: bool,
-) -> tuple[int, int]:
-    """Insert the alert rows; returns the next free id and how many were there already."""
-    routed = [(entry, one) for entry in entries for one in entry.alerts]
-    if not routed:
-        return next_id, 0
-    added = [
-        StoredAlert(id_, one.parsed.head, one.lane, entry.received_ms, one.deadline_ms)
-        for id_, (entry, one) in enumerate(routed, start=next_id)
-    ]
-    if ordered:
-        _insert_batch(connection, partition_id, routed, next_id)
-        out.extend(alert for alert, (_, one) in zip(added, routed, strict=True) if not one.twin)
-        return next_id + len(added), 0
+def _put_each(
+    connection: sqlite3.Connection, partition_id: int, alerts: list[Routed], first_id: int
+) -> tuple[Iterable[int], list[Routed], int]:
+    """Insert rows whose positions may be known already; as `_put_all`."""
+    ids: list[int] = []
+    taken: list[Routed] = []
     again = 0
-    for alert, (entry, one) in zip(added, routed, strict=True):
+    for id_, one in enumerate(alerts, start=first_id):
         state, closed = (DONE, CLOSED) if one.twin else (QUEUED, OPEN)
-        row = (alert.id, partition_id, entry.offset, one.parsed.sub, one.lane, state, closed)
-        content = (entry.received_ms, one.deadline_ms, encode_head(one.parsed.head), one.parsed.raw)
-        if connection.execute(_INSERT_NEW, row + content).rowcount:
-            if not one.twin:
-                out.append(alert)
-        else:
+        row = (id_, partition_id, one.offset, one.sub, one.lane, state, closed)
+        content = (one.received_ms, one.deadline_ms, encode_head(one.head), one.raw)
+        if not connection.execute(_INSERT_NEW, row + content).rowcount:
             again += 1
-    return next_id + len(added), again
+        elif not one.twin:
+            ids.append(id_)
+            taken.append(one)
+    return ids, taken, again
 
 
-def _insert_batch(
-    connection: sqlite3.Connection, partition_id: int, routed: Sequence[tuple[Entry, Routed]], first_id: int
-) -> None:
-    """Insert rows of a partition whose offsets are whole numbers, all of them new."""
-    numbers: list[bytes] = []
-    pieces: list[bytes] = []
-    at = 1
-    for entry, one in routed:
-        head, raw = encode_head(one.parsed.head), one.parsed.raw
-        numbers.append(
-            _NUMBERS
-            % (
-                entry.offset,
-                one.parsed.sub,
-                one.lane,
-                one.twin,
-                entry.received_ms,
-                one.deadline_ms,
-                at,
-                len(head),
-                len(raw),
-            )
+def _put_all(
+    connection: sqlite3.Connection, partition_id: int, alerts: list[Routed], first_id: int
+) -> tuple[Iterable[int], list[Routed], int]:
+    """Insert rows of a partition whose offsets are whole numbers, all of them new.
+
+    Returns the ids and alerts that are to be analysed, and how many were known already.
+    """
+    if not alerts:
+        return (), [], 0
+    heads = [encode_head(one.head) for one in alerts]
+    raws = [one.raw for one in alerts]
+    starts = accumulate(map(add, map(len, heads), map(len, raws)), initial=1)
+    numbers = [
+        _NUMBERS
+        % (
+            one.offset,
+            one.sub << 4 | one.lane << 1 | one.twin,
+            one.received_ms,
+            one.deadline_ms,
+            start,
+            len(head),
+            len(one.raw),
         )
-        pieces += (head, raw)
-        at += len(head) + len(raw)
+        for one, head, start in zip(alerts, heads, starts, strict=False)
+    ]
     connection.execute(
         _INSERT_BATCH,
         {
@@ -167,33 +173,35 @@ def _insert_batch(
             "first_id": first_id,
             "partition_id": partition_id,
             "numbers": b"".join(numbers),
-            "bytes": b"".join(pieces),
+            "bytes": b"".join(chain.from_iterable(zip(heads, raws, strict=True))),
         },
+    )
+    ids = range(first_id, first_id + len(alerts))
+    if not any(map(_TWIN, alerts)):
+        return ids, alerts, 0
+    return (
+        [id_ for id_, one in zip(ids, alerts, strict=True) if not one.twin],
+        [one for one in alerts if not one.twin],
+        0,
     )
 
 
-def _dead_letters(connection: sqlite3.Connection, partition_id: int, entries: Iterable[Entry]) -> int:
-    rows = [
-        (partition_id, entry.offset, letter.sub, entry.received_ms, letter.reason, letter.raw)
-        for entry in entries
-        for letter in entry.dead
-    ]
-    if not rows:
+def _dead_letters(
+    connection: sqlite3.Connection, partition_id: int, letters: Sequence[tuple[int | str, int, DeadLetter]]
+) -> int:
+    if not letters:
         return 0
     return connection.executemany(
         "insert or ignore into dead_letters (partition_id, offset, sub, received_ms, reason, raw)"
         " values (?, ?, ?, ?, ?, ?)",
-        rows,
+        [(partition_id, offset, one.sub, at_ms, one.reason, one.raw) for offset, at_ms, one in letters],
     ).rowcount
 
 
-def _events(connection: sqlite3.Connection, entries: Iterable[Entry]) -> int:
+def _events(connection: sqlite3.Connection, events: Sequence[tuple[int | str, int, ParsedEvent]]) -> int:
     counts: dict[tuple[str, str], list[int]] = {}
-    total = 0
-    for entry in entries:
-        for event in entry.events:
-            total += 1
-            _count(counts, event, entry.received_ms)
+    for _, received_ms, event in events:
+        _count(counts, event, received_ms)
     if len(counts) > 1 or connection.execute("select count(*) from events").fetchone()[0] >= MAX_KINDS:
         counts = _bounded(connection, counts)
     connection.executemany(
@@ -202,7 +210,7 @@ def _events(connection: sqlite3.Connection, entries: Iterable[Entry]) -> int:
         " last_ms = excluded.last_ms",
         [(format_, kind, *numbers) for (format_, kind), numbers in counts.items()],
     )
-    return total
+    return len(events)
 
 
 def _bounded(

@@ -6,13 +6,14 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
 from backend.journal import JournalError, inbox
 from backend.journal.reader import Reader
 from backend.journal.schema import migrate
-from backend.journal.stored import Entry, Stored
+from backend.journal.stored import Slice, Stored
 from backend.journal.writer import Writer
 
 T = TypeVar("T")
@@ -25,6 +26,10 @@ _PRAGMAS = (
     "pragma temp_store = memory",
     "pragma busy_timeout = 2000",
 )
+
+ROW_BYTES = 400
+"""About what an alert's row takes beside its raw record: head, numbers, indexes."""
+_RAW = attrgetter("raw")
 
 
 class Chain:
@@ -103,19 +108,20 @@ class Journal:
         return await self._opened(self._writer).submit(operation)
 
     async def store(
-        self, source: str, entries: Sequence[Entry], chain: Chain | None = None
+        self, source: str, slices: Sequence[Slice], chain: Chain | None = None
     ) -> "asyncio.Future[Stored]":
         """Queue a batch of one source; the future gives what is new, once that is on disk.
 
         Batches of one `chain` are stored in order or not at all: see `Chain`.
         """
         writer = self._opened(self._writer)
+        size = sum(sum(map(len, map(_RAW, part.alerts))) + ROW_BYTES * len(part.alerts) for part in slices)
 
         def operation(connection: sqlite3.Connection) -> Stored:
             if chain is not None and chain.broken:
                 raise JournalError("a batch before this one was not stored")
-            stored = inbox.store(connection, source, entries)
-            writer.wrote(sum(len(a.parsed.raw) + 400 for e in entries for a in e.alerts))
+            stored = inbox.store(connection, source, slices)
+            writer.wrote(size)
             return stored
 
         return await writer.submit(operation, chain.snap if chain is not None else None)

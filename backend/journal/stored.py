@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from backend.alerts.model import DeadLetter, Head, ParsedAlert, ParsedEvent
+from backend.alerts.model import DeadLetter, Head, ParsedEvent
 from backend.analysis.model import Analysis, TranscriptEvent
 from backend.enrichment.base import Evidence
 
@@ -17,26 +17,35 @@ OPEN, CLAIMED, CLOSED = 0, 1, 2
 
 
 class Routed(msgspec.Struct, frozen=True, gc=False):
-    """A parsed alert with its lane and deadline."""
+    """A parsed alert with its place in its source, its lane and its deadline."""
 
-    parsed: ParsedAlert
+    head: Head
+    raw: bytes
     lane: int
     """Index into `backend.lanes.LANES`."""
+    received_ms: int
     deadline_ms: int
+    """0 where the lane has none."""
+    offset: int | str
+    """Its record's place in the partition …"""
+    sub: int = 0
+    """… and its own inside the record."""
     twin: bool = False
     """Another format told of the same event before: kept, but never queued or shown."""
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One record of a batch with all that came out of it."""
+class Slice(msgspec.Struct, frozen=True, gc=False):
+    """Records of one partition, in order, with all that came out of them."""
 
     partition: str
-    offset: int | str
+    offsets: list[int] | list[str]
+    """Of every record, also of those that were no alert. Whole numbers ascend."""
     next_offset: int | str
-    received_ms: int
-    alerts: tuple[Routed, ...] = ()
-    events: tuple[ParsedEvent, ...] = ()
-    dead: tuple[DeadLetter, ...] = ()
+    """Where reading goes on after the last of them."""
+    alerts: list[Routed]
+    events: list[tuple[int | str, int, ParsedEvent]]
+    """With the offset and the time of receipt of its record."""
+    dead: list[tuple[int | str, int, DeadLetter]]
 
 
 class StoredAlert(msgspec.Struct, frozen=True, gc=False):
@@ -52,8 +61,10 @@ class StoredAlert(msgspec.Struct, frozen=True, gc=False):
 class Stored(msgspec.Struct, frozen=True):
     """What one batch became."""
 
-    alerts: list[StoredAlert]
-    """The new ones, in order; those already known are not among them."""
+    ids: list[int]
+    """Of the new alerts, in order; those already known are not among them, nor are twins."""
+    alerts: list[Routed]
+    """The same alerts."""
     duplicates: int
     events: int
     dead: int

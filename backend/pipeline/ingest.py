@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,7 +14,7 @@ from backend.alerts.model import DeadLetter, Parsed, ParsedAlert, ParsedEvent, R
 from backend.clock import Clock
 from backend.journal import JournalError
 from backend.journal.store import Chain, Journal
-from backend.journal.stored import Entry, Routed, Stored
+from backend.journal.stored import Routed, Slice, Stored
 from backend.lanes import LANES
 from backend.pipeline.job import Job
 from backend.pipeline.route import Router
@@ -22,6 +24,8 @@ from backend.telemetry.stages import StageTimes
 
 MAX_WAITING = 20_000
 """Records that may wait for their commit; beyond it sources wait, and pause what feeds them."""
+
+_PARTITION = attrgetter("partition")
 
 
 class RecordParser(Protocol):
@@ -113,10 +117,10 @@ class Ingest:
         started = time.perf_counter()
         parsed = self._parse(records)
         parse_ms = (time.perf_counter() - started) * 1000 / len(records)
-        entries = self._route(records, parsed)
+        slices = self._route(records, parsed)
         route_ms = (time.perf_counter() - started) * 1000 / len(records) - parse_ms
         link = self._chain(records[0].source)
-        written = await self._journal.store(records[0].source, entries, link.chain)
+        written = await self._journal.store(records[0].source, slices, link.chain)
         link.pending += 1
         handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         first_ms = records[0].received_ms
@@ -159,36 +163,37 @@ class Ingest:
         parser = self._parsers[records[0].source]
         return [parser.parse(record.data, record.received_ms) for record in records]
 
-    def _route(self, records: Sequence[Record], parsed: list[list[Parsed]]) -> list[Entry]:
-        entries = []
+    def _route(self, records: Sequence[Record], parsed: list[list[Parsed]]) -> list[Slice]:
+        """The records by partition, with a lane and a deadline on each alert."""
+        slices: list[Slice] = []
+        start = 0
+        for partition, group in groupby(records, key=_PARTITION):
+            part = list(group)
+            slices.append(self._slice(partition, part, parsed[start : start + len(part)]))
+            start += len(part)
+        return slices
+
+    def _slice(self, partition: str, records: list[Record], parsed: list[list[Parsed]]) -> Slice:
+        alerts: list[Routed] = []
+        events: list[tuple[int | str, int, ParsedEvent]] = []
+        letters: list[tuple[int | str, int, DeadLetter]] = []
+        route, is_second = self._router.route, self._twins.is_second
         for record, items in zip(records, parsed, strict=True):
-            alerts: list[Routed] = []
-            events: list[ParsedEvent] = []
-            letters: list[DeadLetter] = []
+            offset, received_ms = record.offset, record.received_ms
             for item in items:
                 if isinstance(item, ParsedAlert):
-                    routed = self._router.route(item, record.received_ms)
-                    if self._twins.is_second(item.head):
-                        routed = msgspec.structs.replace(routed, twin=True)
-                    alerts.append(routed)
+                    head = item.head
+                    lane, due = route(head, received_ms)
+                    twin = is_second(head)
+                    alerts.append(Routed(head, item.raw, lane, received_ms, due, offset, item.sub, twin))
                 elif isinstance(item, ParsedEvent):
-                    events.append(item)
+                    events.append((offset, received_ms, item))
                 else:
-                    letters.append(item)
+                    letters.append((offset, received_ms, item))
                     if self._dead is not None:
                         self._dead(record, item)
-            entries.append(
-                Entry(
-                    record.partition,
-                    record.offset,
-                    record.next_offset,
-                    record.received_ms,
-                    tuple(alerts),
-                    tuple(events),
-                    tuple(letters),
-                )
-            )
-        return entries
+        offsets: Any = [record.offset for record in records]
+        return Slice(partition, offsets, records[-1].next_offset, alerts, events, letters)
 
     def _release(self, count: int) -> None:
         self._waiting -= count
@@ -202,7 +207,7 @@ class Ingest:
         self._stages.record("route", now, route_ms, times=count)
         totals = self.totals
         totals.records += count
-        totals.alerts += len(stored.alerts)
+        totals.alerts += len(stored.ids)
         totals.events += stored.events
         totals.dead += stored.dead
         totals.duplicates += stored.duplicates + stored.twins
@@ -212,19 +217,11 @@ class Ingest:
 
     def _hand_on(self, stored: Stored, parse_ms: float, route_ms: float) -> None:
         now = self._clock.mono()
+        # Positional, in the order of `Job`: one a record at full speed.
         jobs = [
-            Job(
-                alert_id=alert.id,
-                head=alert.head,
-                lane=LANES[alert.lane],
-                received_ms=alert.received_ms,
-                deadline_ms=alert.deadline_ms,
-                queued_mono=now,
-                ingest_ms=parse_ms,
-                route_ms=route_ms,
-            )
-            for alert in stored.alerts
+            Job(id_, a.head, LANES[a.lane], a.received_ms, a.deadline_ms, now, parse_ms, route_ms)
+            for id_, a in zip(stored.ids, stored.alerts, strict=True)
         ]
-        for lane, count in Counter(alert.lane for alert in stored.alerts).items():
+        for lane, count in Counter([alert.lane for alert in stored.alerts]).items():
             self.lane_rates[LANES[lane]].add(now, count)
         self._deliver(jobs)

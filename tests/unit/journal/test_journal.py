@@ -1,35 +1,46 @@
 import asyncio
 import functools
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from backend.alerts.model import DeadLetter, Head, ParsedAlert, ParsedEvent
+from backend.alerts.model import DeadLetter, Head, ParsedEvent
 from backend.alerts.text import SafeText
 from backend.analysis.model import Analysis, QuestionAsked, Verdict
 from backend.journal import JournalError, inbox, outcomes
 from backend.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 from backend.journal.store import Journal, open_reader
-from backend.journal.stored import Decision, Entry, Result, Routed, Stored, decode_event, encode_event
+from backend.journal.stored import Decision, Result, Routed, Slice, Stored, decode_event, encode_event
 
 
-def entry(offset: int | str, *, lane: int = 2, subs: int = 1, partition: str = "p0") -> Entry:
-    alerts = tuple(
-        Routed(
-            ParsedAlert(
+def entry(offset: int | str, *, lane: int = 2, subs: int = 1, partition: str = "p0") -> Slice:
+    """One record, with `subs` alerts in it."""
+    raw = f"raw-{offset}".encode()
+    return part(offset, partition=partition)(
+        alerts=[
+            Routed(
                 Head(f"u{offset}.{sub}", "suricata_eve", 1000, 3, SafeText("t")),
-                f"raw-{offset}".encode(),
+                raw,
+                lane,
+                1_000,
+                5_000,
+                offset,
                 sub,
-            ),
-            lane,
-            5000,
-        )
-        for sub in range(subs)
+            )
+            for sub in range(subs)
+        ]
     )
+
+
+def part(offset: int | str, *, partition: str = "p0") -> Callable[..., Slice]:
+    """A slice of one record, still without what came out of it."""
+    offsets: Any = [offset]
     next_offset = offset + 1 if isinstance(offset, int) else offset
-    return Entry(partition, offset, next_offset, 1_000, alerts)
+    made = functools.partial(Slice, partition, offsets, next_offset)
+    return lambda alerts=(), events=(), dead=(): made(list(alerts), list(events), list(dead))
 
 
 def result(verdict: str = "Benign") -> Result:
@@ -47,13 +58,13 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     opened.close()
 
 
-async def put(journal: Journal, entries: Sequence[Entry], source: str = "s") -> Stored:
+async def put(journal: Journal, entries: Sequence[Slice], source: str = "s") -> Stored:
     return await (await journal.store(source, entries))
 
 
 async def test_alert_position_and_job_are_one_transaction(journal: Journal) -> None:
     stored = await put(journal, [entry(0), entry(1), entry(2, subs=3)])
-    assert [a.id for a in stored.alerts] == [1, 2, 3, 4, 5]
+    assert stored.ids == [1, 2, 3, 4, 5]
     assert await journal.read(lambda r: r.position("s", "p0")) == 3
     assert [a.id for a in await journal.read(lambda r: r.queued(2, 0, 10))] == [1, 2, 3, 4, 5]
 
@@ -80,10 +91,8 @@ async def test_partitions_and_sources_are_told_apart(journal: Journal) -> None:
 
 async def test_dead_letters_and_events_count_once(journal: Journal) -> None:
     batch = [
-        Entry("p0", 0, 1, 10, dead=(DeadLetter("not JSON", b"\xff{"),)),
-        Entry(
-            "p0", 1, 2, 11, events=(ParsedEvent("suricata_eve", "flow"), ParsedEvent("suricata_eve", "flow"))
-        ),
+        part(0)(dead=[(0, 10, DeadLetter("not JSON", b"\xff{"))]),
+        part(1)(events=[(1, 11, ParsedEvent("suricata_eve", "flow"))] * 2),
     ]
     first = await put(journal, batch)
     second = await put(journal, batch)
@@ -97,9 +106,9 @@ async def test_kinds_of_events_are_bounded_and_every_event_is_counted(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "MAX_KINDS", 3)
-    batch = [Entry("p0", n, n + 1, 10, events=(ParsedEvent("syslog", f"kind {n}"),)) for n in range(10)]
+    batch = [part(n)(events=[(n, 10, ParsedEvent("syslog", f"kind {n}"))]) for n in range(10)]
     await put(journal, batch)
-    await put(journal, [Entry("p0", 10, 11, 12, events=(ParsedEvent("syslog", "kind 99"),))])
+    await put(journal, [part(10)(events=[(10, 12, ParsedEvent("syslog", "kind 99"))])])
     counted = await journal.read(lambda r: r.events())
     assert sum(count for _, _, count in counted) == 11
     assert len(counted) == 4

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from backend.alerts.model import Alert, Head, ParsedAlert, Record
+from backend.alerts.model import Alert, Head, Record
 from backend.alerts.text import SafeText
 from backend.analysis.model import Analysis, Verdict
 from backend.api import Row
 from backend.enrichment.base import Evidence, Finding
 from backend.journal.store import Journal
-from backend.journal.stored import Entry, Result, Routed
+from backend.journal.stored import Result, Routed, Slice
 from backend.lanes import LANE_NUMBER
 from backend.pipeline.job import Job
 
@@ -58,15 +58,16 @@ def result(verdict: str = "Suspicious", verdict_ms: int = 2_000) -> Result:
     return Result(analysis, evidence, {"total": 3.0}, lane="medium", verdict_ms=verdict_ms)
 
 
-def entry(offset: int, lane: str = "medium", **fields: object) -> Entry:
+def entry(offset: int, lane: str = "medium", **fields: object) -> Slice:
     """One record with one alert; the alert's id in an empty journal is offset + 1."""
-    parsed = ParsedAlert(head(offset + 1, **fields), b'{"n":%d}' % offset)
-    return Entry("p0", offset, offset + 1, 1_000, (Routed(parsed, LANE_NUMBER[lane], 5_000),))
+    raw = b'{"n":%d}' % offset
+    alert = Routed(head(offset + 1, **fields), raw, LANE_NUMBER[lane], 1_000, 5_000, offset)
+    return Slice("p0", [offset], offset + 1, [alert], [], [])
 
 
-async def stored(journal: Journal, entries: Sequence[Entry]) -> list[int]:
+async def stored(journal: Journal, entries: Sequence[Slice]) -> list[int]:
     """Put alerts into the journal; their ids."""
-    return [alert.id for alert in (await (await journal.store("s", entries))).alerts]
+    return (await (await journal.store("s", entries))).ids
 
 
 @asynccontextmanager
