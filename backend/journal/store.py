@@ -19,6 +19,9 @@ from backend.journal.writer import Writer
 T = TypeVar("T")
 
 _PRAGMAS = (
+    # Of a new file only. An alert is a good kilobyte: with 4096 bytes three fit a page, and copying pages to
+    # the log and back costs 3.8 µs an alert; with 16384 bytes 2.5.
+    "pragma page_size = 16384",
     "pragma journal_mode = wal",
     "pragma synchronous = full",
     "pragma wal_autocheckpoint = 0",
