@@ -253,24 +253,29 @@ def _head(eve: _Eve, rule: _Rule, raw: bytes, received_ms: int) -> Head:
         f"{eve.timestamp}|{eve.flow_id or 0}|{rule.key}|"
         f"{src_ip}|{eve.src_port or 0}|{dst_ip}|{eve.dest_port or 0}|{eve.tx_id or 0}"
     )
+    # EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one.
+    if eve.timestamp and (eve.flow_id is not None or src_ip):
+        uid = blake2b(key.encode(), digest_size=16).hexdigest() if key.isascii() else stable_uid(key)
+    else:
+        uid = content_uid(None, raw)
     # One look at all that is shown is several times cheaper than one at each, and nearly always enough.
-    shown = key + host
-    if not (len(shown) <= SHORT_CHARS and shown.isascii() and shown.isprintable()):
+    shown = src_ip + dst_ip + host
+    if not (shown.isascii() and shown.isprintable() and len(shown) <= SHORT_CHARS):
         src_ip, dst_ip, host = text(eve.src_ip), text(eve.dest_ip), text(eve.host)
     return Head(
-        uid=_uid(eve, key, raw),
-        format="suricata_eve",
-        time_ms=time_ms,
-        severity_id=rule.severity_id,
-        title=rule.title or _untitled(rule),
+        uid,
+        "suricata_eve",
+        time_ms,
+        rule.severity_id,
+        rule.title or _untitled(rule),
         time_quality=quality,
         severity_native=rule.severity_native,
         rule_uid=rule.uid,
         rule_name=rule.title,
         src_ip=src_ip,  # type: ignore[arg-type]  # seen to be safe; calling the NewType costs as much
-        src_port=port(eve.src_port),
+        src_port=port(eve.src_port) if eve.src_port else 0,
         dst_ip=dst_ip,  # type: ignore[arg-type]
-        dst_port=port(eve.dest_port),
+        dst_port=port(eve.dest_port) if eve.dest_port else 0,
         hostname=host,  # type: ignore[arg-type]
         product=_PRODUCT,
     )
@@ -285,13 +290,6 @@ def _rule_uid(rule: _Signature) -> str:
         return ""
     uid = f"{1 if rule.gid is None else rule.gid}:{rule.signature_id}"
     return uid if rule.rev is None else f"{uid}:{rule.rev}"
-
-
-def _uid(eve: _Eve, key: str, raw: bytes) -> str:
-    """EVE has no id: flow, rule, time and what tells two alerts of one packet apart make one."""
-    if not eve.timestamp or (eve.flow_id is None and not eve.src_ip):
-        return content_uid(None, raw)
-    return blake2b(key.encode(), digest_size=16).hexdigest() if key.isascii() else stable_uid(key)
 
 
 def _native(value: object) -> SafeText:
