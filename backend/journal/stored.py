@@ -81,6 +81,14 @@ class Result(msgspec.Struct, frozen=True):
     lane: str = ""
     deadline_ms: int = 0
     verdict_ms: int = 0
+    first_verdict_ms: int = 0
+    """When the alert had its first verdict, where this one was asked for anew: that one met the deadline or
+    did not. 0 where this is the first."""
+
+    @property
+    def answered_ms(self) -> int:
+        """When the lane had its verdict."""
+        return self.first_verdict_ms or self.verdict_ms
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):

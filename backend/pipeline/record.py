@@ -13,9 +13,17 @@ _LATENCY_KEYS = ("ingest", "route", "enrich", "queue", "first_token", "analyse",
 
 
 def verdict_record(
-    alert: Alert, result: Result, received_ms: int, decisions: tuple[Decision, ...] = ()
+    alert: Alert,
+    result: Result,
+    received_ms: int,
+    decisions: tuple[Decision, ...] = (),
+    *,
+    asked_usd: float = 0.0,
 ) -> dict[str, object]:
-    """The record as plain data. A human decision that stands is added under `decision`."""
+    """The record as plain data. A human decision that stands is added under `decision`.
+
+    `asked_usd` is what follow-up questions cost: a part of the alert's cost, on top of its analysis.
+    """
     analysis = result.analysis
     usage = analysis.usage
     record: dict[str, object] = {
@@ -59,11 +67,11 @@ def verdict_record(
             "cache_read_tokens": usage.cache_read_tokens,
             "cache_write_tokens": usage.cache_write_tokens,
         },
-        "cost_usd": analysis.cost_usd,
+        "cost_usd": analysis.cost_usd + asked_usd,
         "latency_ms": {key: round(result.latency_ms.get(key, 0.0), 3) for key in _LATENCY_KEYS},
         "sla": {
             "deadline": iso(result.deadline_ms) if result.deadline_ms else None,
-            "met": result.verdict_ms <= result.deadline_ms if result.deadline_ms else True,
+            "met": result.answered_ms <= result.deadline_ms if result.deadline_ms else True,
         },
     }
     standing = [d for d in decisions if d.undone_ms is None and d.kind == "decide"]

@@ -20,13 +20,13 @@ def analysed_row(row: Row, result: Result) -> Row:
     analysis = result.analysis
     human = row.state in ("claimed", "closed")
     # Asked for anew, an alert keeps what its first verdict had: the deadline was met, or not, by that one.
-    met = result.verdict_ms <= row.deadline_ms if row.deadline_ms else None
+    met = result.answered_ms <= row.deadline_ms if row.deadline_ms else None
     changed: Row = msgspec.structs.replace(
         row,
         state=row.state if human else "triaged",
         verdict=row.verdict if row.state == "closed" else analysis.verdict.verdict,
         confidence=analysis.verdict.confidence,
-        verdict_ms=result.verdict_ms,
+        verdict_ms=row.verdict_ms or result.answered_ms,
         analysed_by=f"{analysis.provider}:{analysis.model}",
         degraded=analysis.degraded,
         partial=analysis.partial,
