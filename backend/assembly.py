@@ -7,9 +7,12 @@ import msgspec
 
 from backend.actions.base import Sink, SinkError
 from backend.actions.registry import open_sink
+from backend.alerts.base import JsonFormat
 from backend.alerts.generic_keys import GenericMapping
 from backend.alerts.model import FORMAT_NAMES
 from backend.alerts.recognise import Parser
+from backend.alerts.wazuh import Wazuh
+from backend.alerts.wazuh_levels import WazuhLevels
 from backend.clock import Clock
 from backend.enrichment.assets import AssetsEnricher
 from backend.enrichment.base import Enricher
@@ -51,7 +54,7 @@ def _feed(config: SourceConfig, clock: Clock) -> Feed:
         raise SettingsError(str(error)) from error
     try:
         mapping = _mapping(config) if config.mapping or config.severity_map else None
-        return Feed(source, Parser(fixed_format=fixed, mapping=mapping))
+        return Feed(source, Parser(fixed_format=fixed, mapping=mapping, own=_own_formats(config)))
     except ValueError as error:
         raise SettingsError(
             f"source {source.name}: {error}; formats are {', '.join(FORMAT_NAMES)}"
@@ -78,6 +81,16 @@ def _mapping(config: SourceConfig) -> GenericMapping:
     except msgspec.ValidationError as error:
         known = ", ".join(GenericMapping.__struct_fields__)
         raise SettingsError(f"source {config.uri}: mapping: {error}; fields are {known}") from error
+
+
+def _own_formats(config: SourceConfig) -> Sequence[JsonFormat]:
+    """Formats that this source's config says something about."""
+    if not config.wazuh_levels:
+        return ()
+    try:
+        return (Wazuh(WazuhLevels(config.wazuh_levels)),)
+    except ValueError as error:
+        raise SettingsError(f"source {config.uri}: wazuh_levels: {error}") from error
 
 
 class _JournalHistory:

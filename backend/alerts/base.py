@@ -1,5 +1,6 @@
 """What a format parser is. Each vendor format is one file with one such object, and one registry line."""
 
+import abc
 from typing import Protocol, runtime_checkable
 
 from backend.alerts.decode import Unreadable, decode_object
@@ -34,29 +35,29 @@ class TextFormat(Format, Protocol):
         ...
 
 
-class JsonFormat:
+class JsonFormat(abc.ABC):
     """Base of formats whose documents are JSON objects: a typed fast path in front of a tolerant one."""
 
     name: str
 
+    @abc.abstractmethod
     def recognises(self, obj: Object) -> bool:
         """Whether the object is this format's, by its content."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def typed(self, raw: bytes, received_ms: int) -> Outcome | None:
         """The fast path: only what the head needs is decoded, straight into typed fields.
 
         None where the document is another format's or does not have the expected types; never raises.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def read(self, obj: Object, raw: bytes, received_ms: int) -> Outcome:
         """The tolerant path, from the decoded object."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def build(self, obj: Object, raw: bytes, head: Head, notes: tuple[str, ...]) -> Alert:
         """The whole alert; `notes` go to its `parse_errors`."""
-        raise NotImplementedError
 
     def head(self, raw: bytes, received_ms: int) -> Outcome:
         """See `Format.head`."""

@@ -1,6 +1,6 @@
 """Records to alerts, events and dead letters: which format, how many documents, what each of them is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from backend.alerts.base import Format, JsonFormat, Outcome, TextFormat
@@ -46,13 +46,23 @@ class Parser:
     Args:
         fixed_format: the source's format where its configuration names one; else it is recognised.
         mapping: where the source's own JSON keeps its fields, for documents of no known format.
+        own: formats set up as the source's configuration says, in place of the usual ones of their names.
 
     Raises:
         ValueError: `fixed_format` names no format that can be read.
     """
 
-    def __init__(self, *, fixed_format: str | None = None, mapping: GenericMapping | None = None) -> None:
-        self._fixed: Format | None = format_named(fixed_format) if fixed_format else None
+    def __init__(
+        self,
+        *,
+        fixed_format: str | None = None,
+        mapping: GenericMapping | None = None,
+        own: Sequence[JsonFormat] = (),
+    ) -> None:
+        self._own = {known.name: known for known in own}
+        self._fixed: Format | None = None
+        if fixed_format:
+            self._fixed = self._own.get(fixed_format) or format_named(fixed_format)
         self._mapping = mapping
         self._generic = GenericJson(mapping)
         if isinstance(self._fixed, GenericJson):
@@ -156,7 +166,8 @@ class Parser:
         """The vendor format of an object, only the fixed one where there is one; None where it is generic."""
         if isinstance(self._fixed, JsonFormat):
             return self._fixed if self._fixed.recognises(obj) else None
-        return _recognise(obj)
+        known = _recognise(obj)
+        return known and self._own.get(known.name, known)
 
     def _of_object(self, known: JsonFormat | None, obj: Object, raw: bytes, received_ms: int) -> Read:
         if isinstance(self._fixed, JsonFormat):

@@ -1,5 +1,7 @@
 """Wazuh alerts: managers of version 3 and 4 (`rule.level` a number), and the findings of version 5."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from backend.alerts import severity
@@ -11,31 +13,21 @@ from backend.alerts.fields import (
     content_uid,
     dig,
     endpoint,
-    first,
-    integer,
     mapping,
     port,
     stable_uid,
     text,
     whole,
 )
-from backend.alerts.model import NOTHING, Alert, Head, ParsedEvent, Severity
+from backend.alerts.model import NOTHING, Alert, Head, ParsedEvent
 from backend.alerts.text import SafeText, safe
 from backend.alerts.times import first_time, parse_time
 from backend.alerts.wazuh5 import build5, head5, is_wazuh5
 from backend.alerts.wazuh_alert import build_alert
 from backend.alerts.wazuh_fields import DST, SRC, USER, found
+from backend.alerts.wazuh_levels import WazuhLevels
 from backend.alerts.wazuh_suricata import wrapped_head
 
-# FORMATS, section 3: the level from which on each severity is meant. Level 0 is "ignored" in Wazuh's words.
-_LEVELS = (
-    (15, Severity.CRITICAL),
-    (12, Severity.HIGH),
-    (7, Severity.MEDIUM),
-    (4, Severity.LOW),
-    (0, Severity.INFORMATIONAL),
-)
-_HIGHEST_LEVEL = 16
 _MANAGER = "000"
 """The agent id of the manager itself, which also stands for what others send it by syslog."""
 _PRODUCT = SafeText("Wazuh")
@@ -103,6 +95,10 @@ class Wazuh(JsonFormat):
 
     name = "wazuh"
 
+    def __init__(self, levels: WazuhLevels | None = None) -> None:
+        """Rate levels by a site's own scale where there is one."""
+        self._rate = (levels or WazuhLevels()).rate
+
     def recognises(self, obj: Object) -> bool:
         """A rule with a level, an agent and a manager; without a rule, an archived event; or version 5."""
         if is_wazuh5(obj):
@@ -126,7 +122,7 @@ class Wazuh(JsonFormat):
         deeper = (data.event_type, data.win, data.aws, data.src_ip, data.user, data.audit)
         if any(field is not msgspec.UNSET for field in deeper):
             return None
-        head = _head(alert, alert.rule.level, received_ms)
+        head = _head(alert, alert.rule.level, received_ms, self._rate)
         return None if head.time_quality == "received" else head
 
     def read(self, obj: Object, raw: bytes, received_ms: int) -> Outcome:
@@ -137,7 +133,7 @@ class Wazuh(JsonFormat):
         if not rule:
             decoder = text(dig(obj, "decoder.name"), 40)
             return ParsedEvent(self.name, safe(f"archived event {decoder}".strip(), 60))
-        head = _head(_tolerant(obj, rule), rule.get("level"), received_ms)
+        head = _head(_tolerant(obj, rule), rule.get("level"), received_ms, self._rate)
         if head.time_quality == "received":
             head = _placed(head, obj, raw, received_ms)
         return wrapped_head(obj, head, received_ms) or head
@@ -171,7 +167,7 @@ def _tolerant(obj: Object, rule: Object) -> _Wazuh:
     )
 
 
-def _head(alert: _Wazuh, level: object, received_ms: int) -> Head:
+def _head(alert: _Wazuh, level: object, received_ms: int, rate: Callable[[object], int]) -> Head:
     rule, data = alert.rule, alert.data or _Data()
     time_ms, quality = parse_time(alert.timestamp, received_ms)
     title = text((rule.description or "").strip(), TITLE_CHARS)
@@ -182,7 +178,7 @@ def _head(alert: _Wazuh, level: object, received_ms: int) -> Head:
         uid=_uid(alert, rule_uid),
         format="wazuh",
         time_ms=time_ms,
-        severity_id=severity.highest(level, from_level),
+        severity_id=severity.highest(level, rate),
         title=title or safe(f"Wazuh rule {rule_uid}" if rule_uid else "Wazuh alert without a description"),
         time_quality=quality,
         severity_native=severity.native(level),
@@ -232,12 +228,3 @@ def _placed(head: Head, obj: Object, raw: bytes, received_ms: int) -> Head:
     elsewhere = ("@timestamp", "data.timestamp", "predecoder.timestamp")
     time_ms, quality = first_time([dig(obj, path) for path in elsewhere], received_ms)
     return msgspec.structs.replace(head, time_ms=time_ms, time_quality=quality, uid=content_uid(obj, raw))
-
-
-def from_level(value: object) -> int:
-    """The severity of a rule's level, 0 to 16; Unknown for anything else."""
-    value = first(value)
-    level = value if type(value) is int else integer(value, -1)
-    if not 0 <= level <= _HIGHEST_LEVEL:
-        return 0
-    return next(int(rated) for start, rated in _LEVELS if level >= start)

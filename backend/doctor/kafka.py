@@ -14,12 +14,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.conn import create_conn
-from aiokafka.errors import (
-    AuthenticationFailedError,
-    KafkaError,
-    SaslAuthenticationFailed,
-    UnsupportedSaslMechanismError,
-)
+from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from backend.doctor.case import Case
@@ -28,13 +23,13 @@ from backend.doctor.network import Host, Unreachable, connect, handshake, look_u
 from backend.doctor.report import STEP_S, halves
 from backend.sources.base import SourceError
 from backend.sources.kafka import security
+from backend.sources.kafka_login import refusal
 
 MAX_BROKERS = 20
 """Brokers whose own addresses are tried."""
 LOOK_BACK = 20
 """Records before the end that are fetched: the last offsets of a partition may hold transaction markers."""
 _SHOWN = 5
-_CORRECT_LOGIN = "correct username, password and sasl_mechanism under this source"
 
 
 async def probe(case: Case) -> None:
@@ -77,20 +72,9 @@ async def _login(case: Case, host: Host, settings: dict[str, Any]) -> dict[str, 
         async with report.within("login", silent, mend):
             connection = await create_conn(*host, **settings)
             metadata: dict[str, Any] = (await connection.send(MetadataRequest(None))).to_object()
-    except UnsupportedSaslMechanismError:
-        mechanism = settings["sasl_mechanism"]
-        report.fail(
-            "login",
-            f"the broker offers no login by {mechanism}",
-            "set sasl_mechanism to one it offers, or leave username out if it asks for none",
-        )
-    except (SaslAuthenticationFailed, AuthenticationFailedError, KeyError) as error:
-        # The client meets a SCRAM server's refusal with a KeyError.
-        words = f": {error}" if isinstance(error, KafkaError) else ""
-        report.fail("login", f"the broker refuses user {user}{words}", _CORRECT_LOGIN)
-    except (KafkaError, OSError, ValueError) as error:
-        hint = _CORRECT_LOGIN if user else "if it asks for a login, set username and password_env"
-        report.fail("login", f"{place(host)} broke off: {error or type(error).__name__}", f"{mend}; {hint}")
+    except (KafkaError, OSError, KeyError, ValueError) as error:
+        refused = refusal(error, place(host), settings)
+        report.fail("login", refused.found, refused.mend)
     finally:
         if connection is not None:
             connection.close()

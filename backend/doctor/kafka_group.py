@@ -7,7 +7,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 
 from backend.doctor.case import Case
 from backend.doctor.report import STEP_S
@@ -25,6 +25,8 @@ async def group(
             async with report.within("group", _SLOW, "see how the brokers are doing"):
                 await admin.start()
                 known = await _is_known(admin, name)
+                if not known and (case.options.username or case.options.cert_file):
+                    await _ask_for(admin, name)
             offsets: dict[TopicPartition, int] = {}
             if known:
                 async with report.within("group", _SLOW, "see how the brokers are doing"):
@@ -52,6 +54,22 @@ async def _is_known(admin: AIOKafkaAdminClient, name: str) -> bool:
         return any(known == name for known, *_ in await admin.list_consumer_groups())
     except KafkaError:
         return True  # the list may be forbidden where the group itself is not
+
+
+async def _ask_for(admin: AIOKafkaAdminClient, name: str) -> None:
+    """See whether we may use a group that the list leaves out, as it does with what a user may not see.
+
+    The price: a cluster that never had a group sets up its store of offsets now, not when the source starts.
+
+    Raises:
+        GroupAuthorizationFailedError: we may not.
+    """
+    try:
+        await admin.find_coordinator(name)
+    except GroupAuthorizationFailedError:
+        raise
+    except KafkaError:
+        return  # that store is not ready yet
 
 
 async def _offsets(

@@ -6,11 +6,12 @@ import errno
 import ipaddress
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from backend.clock import Clock, iso
 from backend.doctor.report import STEP_S, Report
 from backend.doctor.threads import in_thread
+from backend.sources.tls import certificate_mend
 
 Host = tuple[str, int]
 
@@ -18,17 +19,6 @@ MAX_ADDRESSES = 4
 """Addresses of one name that are tried."""
 EXPIRES_SOON_DAYS = 14
 DAY_MS = 86_400_000
-
-_CERTIFICATE: dict[int, str] = {
-    9: "it is not valid yet: compare this machine's clock with the server's",
-    10: "renew the certificate on the server",
-    18: "it is self-signed: name it, or the authority behind it, as ca_file under this source",
-    19: "its authority is not known here: name that as ca_file under this source",
-    20: "its authority is not known here: name that as ca_file under this source",
-    62: "use the name the certificate is made out to, or have one made out to this name",
-    64: "use the name the certificate is made out to, or have one made out to this address",
-}
-"""What to do by OpenSSL's verification code (X509_V_ERR_…)."""
 
 
 class Unreachable(Exception):
@@ -138,18 +128,34 @@ def _refused(host: Host, error: OSError) -> Unreachable:
     )
 
 
-async def handshake(report: Report, host: Host, context: ssl.SSLContext) -> None:
-    """Talk TLS to a server and look at its certificate."""
+async def handshake(
+    report: Report,
+    host: Host,
+    context: ssl.SSLContext,
+    *,
+    connect: Callable[[], Awaitable[asyncio.StreamWriter]] | None = None,
+    under: str = "this source",
+) -> None:
+    """Talk TLS to a server and look at its certificate.
+
+    `connect` gives the connection where the server is not reached directly; `under` is what holds `ca_file`.
+    """
     mend = "see that this port speaks TLS; many servers have another port for it"
     writer: asyncio.StreamWriter | None = None
     try:
         async with report.within("TLS", f"no TLS answer from {place(host)}", mend):
-            _, writer = await asyncio.open_connection(*host, ssl=context, server_hostname=host[0])
+            if connect is not None:
+                writer = await connect()
+            else:
+                _, writer = await asyncio.open_connection(*host, ssl=context, server_hostname=host[0])
         certificate = writer.get_extra_info("ssl_object").getpeercert() or {}
         version = writer.get_extra_info("ssl_object").version()
     except ssl.SSLCertVerificationError as error:
-        mend = _CERTIFICATE.get(error.verify_code, "give the authority to trust as ca_file under this source")
-        report.fail("TLS", f"the certificate of {place(host)} is refused: {error.verify_message}", mend)
+        report.fail(
+            "TLS",
+            f"the certificate of {place(host)} is refused: {error.verify_message}",
+            certificate_mend(error).replace("this source", under),
+        )
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or error.strerror or str(error) or "it hung up"
         words = str(reason).replace("_", " ").lower()

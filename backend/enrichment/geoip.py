@@ -1,15 +1,16 @@
 """Where in the world an address is and whose network it belongs to, from local MaxMind-format files.
 
 A damaged file opens without complaint and fails at some later look-up, or answers nonsense: each look-up is
-wrapped, and every value is checked for its type before it is used.
+wrapped, and every value is checked for its type before it is used. A file that is replaced while we run is
+opened anew.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import maxminddb
 from cachetools import LRUCache
 
 from backend.alerts.model import Alert
@@ -17,51 +18,11 @@ from backend.alerts.text import safe
 from backend.clock import Clock
 from backend.enrichment.addresses import is_routable
 from backend.enrichment.base import CacheState, EnrichmentError, Finding
+from backend.enrichment.geoip_file import GeoipFile
 
 CACHE_SIZE = 50_000
-
-
-class _Database(Protocol):
-    def get(self, ip_address: str) -> object: ...
-
-    def close(self) -> None: ...
-
-
-class _File:
-    """One database file and how it has fared."""
-
-    def __init__(self, kind: str, path: Path) -> None:
-        self.kind = kind
-        self.path = path
-        self.failures = 0
-        self.last_error = ""
-        self._reader: _Database | None = None
-
-    def open(self) -> None:
-        try:
-            self._reader = maxminddb.open_database(self.path)
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
-            raise EnrichmentError(
-                f"enrichment.geoip.{self.kind}: {self.path}: {safe(error, 200)}; "
-                "name a MaxMind-format database (.mmdb)"
-            ) from None
-
-    def get(self, ip: str) -> dict[str, Any]:
-        """The record, empty where there is none or it can't be read."""
-        if self._reader is None:
-            return {}
-        try:
-            record = self._reader.get(ip)
-        except Exception as error:  # noqa: BLE001 - damage shows as InvalidDatabaseError, Unicode, Value or Type errors
-            self.failures += 1
-            self.last_error = str(safe(error, 200))
-            return {}
-        return record if isinstance(record, dict) else {}
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+LOOK_EVERY_S = 30.0
+"""Seconds between looks at the files; they are published days apart."""
 
 
 class GeoipEnricher:
@@ -81,11 +42,13 @@ class GeoipEnricher:
         """Use the files that are given; city answers before country."""
         self._clock = clock
         self._files = {
-            kind: _File(kind, path)
+            kind: GeoipFile(kind, path)
             for kind, path in (("city", city), ("country", country), ("asn", asn))
             if path is not None
         }
         self._cache: LRUCache[str, tuple[str, tuple[str, ...], float]] = LRUCache(cache_size)
+        self._look_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the files.
@@ -94,25 +57,35 @@ class GeoipEnricher:
             EnrichmentError: one is missing or is no such database.
         """
         for file in self._files.values():
-            await asyncio.to_thread(file.open)
+            found = await asyncio.to_thread(file.check, first=True)
+            reader, refused = found or (None, "")
+            if reader is None:
+                raise EnrichmentError(
+                    f"enrichment.geoip.{file.kind}: {file.path}: {safe(refused, 200)}; "
+                    "name a MaxMind-format database (.mmdb)"
+                )
+            file.use(reader, refused)
+        self._look_at = self._clock.mono() + LOOK_EVERY_S
 
     async def close(self) -> None:
         """Close the files."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._looking
         for file in self._files.values():
             file.close()
 
     @property
     def problem(self) -> str:
         """What is wrong with the files, in one line; empty while nothing is."""
-        broken = [file for file in self._files.values() if file.failures]
-        return "; ".join(
-            f"geoip: {file.failures} look-ups failed in {file.path.name} ({file.last_error}): "
-            "it is damaged, replace it; alerts go on without it"
-            for file in broken
-        )
+        return "; ".join(file.problem for file in self._files.values() if file.problem)
 
     def enrich_now(self, alert: Alert) -> Sequence[Finding]:
         """Place and network of source and destination, where known."""
+        if self._clock.mono() >= self._look_at and (self._looking is None or self._looking.done()):
+            self._look_at = self._clock.mono() + LOOK_EVERY_S
+            self._looking = asyncio.create_task(self._look())
         head = alert.head
         ends = {
             alert.src.ip or head.src_ip: "src_endpoint.ip",
@@ -129,6 +102,13 @@ class GeoipEnricher:
     async def enrich(self, alert: Alert) -> Sequence[Finding]:
         """The same; it never waits."""
         return self.enrich_now(alert)
+
+    async def _look(self) -> None:
+        """Take up files that have changed; one that can't be used leaves the one from before in its place."""
+        for file in self._files.values():
+            found = await asyncio.to_thread(file.check)
+            if found is not None and file.use(*found):
+                self._cache.clear()
 
     def _finding(self, ip: str, field: str) -> Finding | None:
         now = self._clock.mono()

@@ -43,10 +43,17 @@ class KafkaSource:
         module = await asyncio.to_thread(importlib.import_module, "backend.sources.kafka_session")
         settings = await self._settings()
         backoff = Backoff(base_s=0.5, cap_s=10.0)
+        worked = False
         while True:
             session = module.Session(self._address, settings, intake, self._tally, self._clock)
-            reason = await session.run()
+            try:
+                reason = await session.run()
+            except SourceError as error:
+                if not worked:
+                    raise
+                reason = str(error)  # it did work as configured: what the broker has changed may change again
             if session.was_live:
+                worked = True
                 backoff.reset()
             delay = backoff.next_s()
             self._tally.caught_up = False

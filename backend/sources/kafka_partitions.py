@@ -25,7 +25,7 @@ class Part:
         self.next = start
         """The next offset to take from the broker."""
         self.journaled: int | None = None
-        """All below is in the journal: what may be committed. None until a record of this assignment is."""
+        """All below is in the journal: what may be committed. None while that is not known."""
         self.committed: int | None = None
         self.position = start
         """Where the consumer stands: `next`, or beyond it past transaction markers."""
@@ -70,6 +70,10 @@ class Partitions:
             start = begin
         part = Part(tp, generation, start)
         part.committed = committed
+        if generation.position is not None and start > (committed or 0):
+            part.journaled = (
+                start  # stored, and lost on its way to the group: said now, not at the next record
+            )
         return part
 
     async def check_jump(self, part: Part, offset: int) -> None:

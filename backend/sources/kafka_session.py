@@ -9,17 +9,7 @@ from collections import deque
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import (
-    GroupAuthorizationFailedError,
-    IllegalStateError,
-    InconsistentGroupProtocolError,
-    InvalidGroupIdError,
-    InvalidSessionTimeoutError,
-    InvalidTopicError,
-    KafkaError,
-    RecordTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError, RecordTooLargeError
 
 from backend.alerts.model import Record
 from backend.alerts.text import safe
@@ -27,6 +17,7 @@ from backend.clock import Clock
 from backend.journal import JournalError
 from backend.sources.base import Intake, SourceError
 from backend.sources.delivery import MAX_BYTES, MAX_RECORDS, Pipe
+from backend.sources.kafka_login import FORBIDDEN, forbidden, why_refused
 from backend.sources.kafka_partitions import Part, Partitions
 from backend.sources.state import Tally
 from backend.sources.uri import Address
@@ -39,21 +30,12 @@ PAUSE_AFTER_S = 0.5
 COMMIT_EVERY_S = 1.0
 LOOK_EVERY_S = 0.1
 SILENT_S = 3.0
-"""A broker that answered no fetch for this long is shown as lost (a fetch waits 0.5 s at most)."""
+"""A broker that answered no fetch for this long is shown as lost (a fetch waits 25 ms at the broker)."""
 GIVE_UP_S = 20.0
 """After this long without an answer the connection is built anew."""
 JOIN_S = 90.0
 """Longest wait for an assignment: the rebalance timeout, and half of it again."""
 MISSING_TOPIC_S = 10.0
-
-_REFUSED = (
-    GroupAuthorizationFailedError,
-    InconsistentGroupProtocolError,
-    InvalidGroupIdError,
-    InvalidSessionTimeoutError,
-    InvalidTopicError,
-    TopicAuthorizationFailedError,
-)
 
 
 class _Lost(Exception):
@@ -69,6 +51,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self.was_live = False
         """It got as far as owning partitions, so the next failure is a new one."""
         self._address = address
+        self._settings = settings
         self._intake = intake
         self._tally = tally
         self._clock = clock
@@ -84,7 +67,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         """No batch is on its way to the journal."""
         self._idle.set()
         self._joined = False
-        self._join_since = self._commit_at = self._look_at = self._answered = clock.mono()
+        self._committing = asyncio.Lock()
+        self._join_since = self._look_at = self._answered = clock.mono()
         self._last_answer = 0
 
     async def run(self) -> str:
@@ -94,33 +78,48 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             SourceError: the broker refuses what is asked of it.
         """
         hosts = ", ".join(f"{host}:{port}" for host, port in self._address.hosts)
-        delivering: asyncio.Task[None] | None = None
+        helpers: list[asyncio.Task[None]] = []
         try:
             self._tally.say(
                 "starting" if self._tally.state == "starting" else "reconnecting", f"connecting to {hosts}"
             )
-            await self._consumer.start()
+            await self._start()
             self._tally.say(self._tally.state, f"joining the group {self._address.group}")
             if self._address.pattern:
                 self._consumer.subscribe(pattern=self._address.pattern, listener=self)
             else:
                 self._consumer.subscribe(list(self._address.topics), listener=self)
             self._join_since = self._answered = self._clock.mono()
-            delivering = asyncio.create_task(self._deliver())
-            await self._consume(delivering)
+            work = (self._deliver(), self._commit_regularly(), self._watch())
+            helpers.extend(asyncio.create_task(one) for one in work)
+            await self._consume(helpers)
         except _Lost as lost:
             return str(lost)
-        except _REFUSED as error:
+        except FORBIDDEN as error:
+            words = forbidden(error, self._settings, self._address.group)
             if self.was_live:
-                return f"the broker refuses: {error}"
-            raise SourceError(safe(f"{self._address.name}: the broker refuses: {error!r}")) from error
+                return words
+            raise SourceError(safe(f"{self._address.name}: {words}")) from error
         except JournalError as error:
             return f"the journal can't tell where to go on: {error}"
         except (KafkaError, OSError, TimeoutError) as error:
             return f"no Kafka at {hosts} ({type(error).__name__}: {error})"
         finally:
-            await self._close(delivering)
+            await self._close(helpers)
         return "the consumer ended"
+
+    async def _start(self) -> None:
+        """Connect and log in. The client says only that it could not, so the broker is asked why."""
+        try:
+            await self._consumer.start()
+        except (KafkaError, KeyError, ValueError) as error:
+            refused = await why_refused(self._address, self._settings, self._clock)
+            if refused is None:
+                raise KafkaConnectionError(str(error)) from error
+            words = f"{refused.found}; {refused.mend}"
+            if refused.lasting:
+                raise SourceError(safe(f"{self._address.name}: {words}")) from error
+            raise _Lost(words) from error
 
     async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
         """Give partitions back: finish the batch on its way if that is quick, commit, forget the rest."""
@@ -145,10 +144,11 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         self._joined = True
         self._answered = self._clock.mono()
 
-    async def _consume(self, delivering: "asyncio.Task[None]") -> None:
+    async def _consume(self, helpers: "list[asyncio.Task[None]]") -> None:
         while True:
-            if delivering.done():
-                delivering.result()
+            for helper in helpers:
+                if helper.done():
+                    helper.result()
             await self._open_assigned()
             await self._throttle()
             try:
@@ -160,6 +160,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
             except RecordTooLargeError as error:
                 self._tally.note(f"a record is too large to fetch and was passed over: {error.args[1:]}")
                 fetched = {}
+            if fetched:
+                self._tally.caught_up = False  # at once, not only when `_watch` looks next
             for tp, messages in fetched.items():
                 await self._take(tp, messages)
             await self._look_after()
@@ -277,27 +279,39 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
 
     async def _look_after(self) -> None:
         now = self._clock.mono()
-        # A broker that is silent would hold a commit, and with it this loop, for seconds.
-        if now >= self._commit_at and now - self._answered <= SILENT_S:
-            self._commit_at = now + COMMIT_EVERY_S
-            await self._commit()
         if self._joined and now >= self._look_at:
             self._look_at = now + LOOK_EVERY_S
             for part in list(self._partitions.parts.values()):
                 with contextlib.suppress(TimeoutError, IllegalStateError):
                     if await self._partitions.look(part) and part.live:
                         await self._renew(part)
-        self._note_answers(now)
-        self._say(now)
+
+    async def _watch(self) -> None:
+        """Say how things are, beside the loop: whatever a silent broker holds up, this goes on.
+
+        Raises:
+            _Lost: it has been silent for too long.
+        """
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            now = self._clock.mono()
+            self._note_answers(now)
+            self._say(now)
+
+    async def _commit_regularly(self) -> None:
+        """Commit now and then, beside the loop: a broker that is silent holds a commit for seconds."""
+        while True:
+            await self._clock.sleep(COMMIT_EVERY_S)
+            if self._joined and self._clock.mono() - self._answered <= SILENT_S:
+                await self._commit()
 
     async def _commit(self) -> None:
         """Commit what the journal holds. A refusal loses nothing: the journal knows its own positions."""
-        offsets = self._partitions.committable()
-        if not offsets:
-            return
         try:
-            async with self._clock.timeout(5.0):
-                await self._consumer.commit(offsets)
+            async with self._clock.timeout(5.0), self._committing:
+                offsets = self._partitions.committable()
+                if offsets:
+                    await self._consumer.commit(offsets)
         except (KafkaError, IllegalStateError, TimeoutError):
             return
         for tp, offset in offsets.items():
@@ -348,11 +362,12 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]  # the client sh
         else:
             tally.say("live" if not tally.lag else "lagging")
 
-    async def _close(self, delivering: "asyncio.Task[None] | None") -> None:
-        if delivering is not None:
-            delivering.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await delivering
+    async def _close(self, helpers: "list[asyncio.Task[None]]") -> None:
+        for helper in helpers:
+            helper.cancel()
+        if helpers:
+            await asyncio.gather(*helpers, return_exceptions=True)
+        if helpers and self._clock.mono() - self._answered <= SILENT_S:
             with contextlib.suppress(TimeoutError):
                 async with self._clock.timeout(3.0):
                     await self._commit()

@@ -4,24 +4,18 @@ Imported when a Redis source first runs, off the event loop.
 """
 
 import contextlib
-from typing import Any, Protocol
+from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
 from backend.clock import Clock
 from backend.sources.base import Intake
 from backend.sources.redis_list import ListReader
 from backend.sources.redis_peers import consumers_key
-from backend.sources.redis_session import Reader as StreamReader
+from backend.sources.redis_reader import KeyReader, open_client
+from backend.sources.redis_session import StreamReader
 from backend.sources.state import Tally
 from backend.sources.uri import Address
-
-
-class _KeyReader(Protocol):
-    async def run(self) -> tuple[str, bool]: ...
 
 
 class Reader:
@@ -39,13 +33,9 @@ class Reader:
     ) -> None:
         self._address = address
         self._settings = settings
-        self._readers: dict[str, type[StreamReader] | type[ListReader]] = {
-            "stream": StreamReader,
-            "list": ListReader,
-        }
         self._parts = (intake, tally, clock)
         self._claim_idle_s = claim_idle_s
-        self._reader: _KeyReader | None = None
+        self._reader: KeyReader | None = None
 
     async def run(self) -> tuple[str, bool]:
         """Read until the connection is lost; returns why, in words, and whether it had worked.
@@ -60,7 +50,8 @@ class Reader:
                 ((host, port),) = self._address.hosts
                 return f"no Redis at {host}:{port} ({type(error).__name__}: {error})", False
             intake, tally, clock = self._parts
-            self._reader = self._readers[kind](
+            reader = ListReader if kind == "list" else StreamReader
+            self._reader = reader(
                 self._address, self._settings, intake, tally, clock, claim_idle_s=self._claim_idle_s
             )
         return await self._reader.run()
@@ -70,7 +61,7 @@ class Reader:
 
         A key that isn't there yet, or can't be asked about, is taken for a stream.
         """
-        client: Redis = Redis(**self._settings, retry=Retry(NoBackoff(), 0))
+        client = open_client(self._settings)
         try:
             found: Any = await client.type(self._address.path)
             if found == b"none" and await client.exists(consumers_key(self._address)):

@@ -5,55 +5,32 @@ at its end and is cut at its beginning, and a counter beside it says how many we
 processing list is therefore record `taken + i`, for ever; cut and counter change in one transaction.
 """
 
-import contextlib
-import socket
 import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-    WatchError,
-)
+from redis.exceptions import WatchError
 
 from backend.alerts.model import Record
-from backend.alerts.text import safe
 from backend.clock import Clock
-from backend.journal import JournalError
-from backend.sources.base import Intake, SourceError
+from backend.sources.base import Intake
 from backend.sources.cancelling import raise_if_cancelled
 from backend.sources.delivery import MAX_BYTES, MAX_RECORDS, deliver
 from backend.sources.redis_peers import Peers
+from backend.sources.redis_reader import Changed, KeyReader
 from backend.sources.state import Tally
 from backend.sources.uri import Address
 
 BLOCK_S = 2.0
 """Longest blocking move; well under the socket's timeout, or an empty list would look like a dead server."""
-MEASURE_EVERY_S = 1.0
 FIRST_BATCH = 100
 """Items in the first batch; how large they are decides how many the next one takes."""
 
 _STATE = ["owner", "epoch", "taken"]
-_REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
 
 
-class _Changed(Exception):
-    """What Redis holds of us is not what we left there; the message says what."""
-
-
-class ListReader:
-    """Reads one list; `run` is one connection, and what was learnt outlives it.
-
-    A consumer's name must be the same after a restart and differ between workers: its processing list is
-    read first. Producers that push on the left are read with `take=right`.
-    """
+class ListReader(KeyReader):
+    """Reads one list. Producers that push on the left are read with `take=right`."""
 
     def __init__(
         self,
@@ -65,17 +42,11 @@ class ListReader:
         *,
         claim_idle_s: float,
     ) -> None:
-        self._address = address
-        self._key = address.path
+        """See `KeyReader`."""
+        super().__init__(address, settings, intake, tally, clock, claim_idle_s=claim_idle_s)
         self._end = address.query.get("take", "left").upper()
-        self._consumer = address.query.get("consumer") or f"watchfloor-{socket.gethostname()}"
         self._processing = f"{self._key}:{address.group}:{self._consumer}"
         self._state = f"{self._processing}:state"
-        self._intake = intake
-        self._tally = tally
-        self._clock = clock
-        # We own the retry: the client's own would hide a dead server, and a move sent twice is two moves.
-        self._redis: Redis = Redis(**settings, retry=Retry(NoBackoff(), 0))
         self._peers = Peers(self._redis, address, self._consumer, tally, away_s=claim_idle_s)
         self._token = uuid.uuid4().hex
         self._epoch = ""
@@ -83,45 +54,11 @@ class ListReader:
         self._taken = 0
         """Number of the first record in the processing list."""
         self._batch = FIRST_BATCH
-        self._live = False
-        self._measure_at = 0.0
 
-    async def run(self) -> tuple[str, bool]:
-        """Read until the connection is lost; returns why, in words, and whether it had worked.
-
-        Raises:
-            SourceError: the server refuses the login, the key holds something else, or another worker took
-                over under the same consumer name.
-        """
-        ((host, port),) = self._address.hosts
-        self._live = False
-        try:
-            await self._resume()
-            while True:
-                raise_if_cancelled()
-                await self._turn()
-        except _REFUSED as error:
-            if self._epoch:
-                return f"Redis refuses: {error}", self._live
-            raise SourceError(safe(f"{self._address.name}: Redis refuses: {error}")) from error
-        except ResponseError as error:
-            if "WRONGTYPE" in str(error):
-                raise SourceError(safe(f"{self._address.name}: {self._key} is no list")) from error
-            if "unknown command" in str(error):
-                raise SourceError(
-                    safe(f"{self._address.name}: lists need Redis 6.2 or newer ({error})")
-                ) from error
-            return f"Redis at {host}:{port} answers: {error}", self._live
-        except JournalError as error:
-            return f"the journal can't tell where to go on: {error}", self._live
-        except (_Changed, WatchError) as change:
-            return f"{self._key}: {change or 'changed by somebody else'}", self._live
-        except (RedisError, OSError) as error:
-            return f"no Redis at {host}:{port} ({type(error).__name__}: {error})", self._live
-        finally:
-            # Every connection goes: a cancelled command may have left half an answer on it.
-            with contextlib.suppress(RedisError, OSError):
-                await self._redis.aclose()
+    def _impossible(self, answer: str) -> str:
+        if "WRONGTYPE" in answer:
+            return f"{self._key} is no list"
+        return f"lists need Redis 6.2 or newer ({answer})" if "unknown command" in answer else ""
 
     @property
     def _partition(self) -> str:
@@ -155,8 +92,7 @@ class ListReader:
         if isinstance(stored, int) and stored > self._taken:  # killed between the journal and the cut
             await self._cut(stored - self._taken)
         await self._peers.join()
-        self._live = True
-        self._tally.say("live")
+        self._connected()
         while left := await self._left_over():
             await self._store(left)
 
@@ -174,8 +110,7 @@ class ListReader:
         return list(items)
 
     async def _turn(self) -> None:
-        if self._clock.mono() >= self._measure_at:
-            self._measure_at = self._clock.mono() + MEASURE_EVERY_S
+        if self._due():
             await self._measure()
         if items := await self._next():
             self._tally.caught_up = False
@@ -205,18 +140,15 @@ class ListReader:
 
         Raises:
             SourceError: another worker owns it now.
-            _Changed: it was reset, so our numbers are not its numbers.
+            Changed: it was reset, so our numbers are not its numbers.
         """
         owner, epoch, taken = ((value or b"").decode("utf-8", "replace") for value in state)
         if owner and owner != self._token:
-            raise SourceError(
-                safe(
-                    f"{self._address.name}: another worker reads as {self._consumer}; give each worker"
-                    " a consumer= of its own"
-                )
+            raise self._hopeless(
+                f"another worker reads as {self._consumer}; give each worker a consumer= of its own"
             )
         if (epoch, taken) != (self._epoch, str(self._taken)):
-            raise _Changed("the server lost our counter, or somebody changed it; looking again")
+            raise Changed("the server lost our counter, or somebody changed it; looking again")
 
     async def _store(self, items: Sequence[bytes]) -> None:
         """Deliver the first items of the processing list, then cut them off."""
@@ -241,7 +173,10 @@ class ListReader:
             pipeline.multi()
             pipeline.ltrim(self._processing, count, -1)
             pipeline.hincrby(self._state, "taken", count)
-            await pipeline.execute()
+            try:
+                await pipeline.execute()
+            except WatchError:
+                raise Changed("changed by somebody else") from None
         self._taken += count
 
     async def _measure(self) -> None:

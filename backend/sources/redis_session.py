@@ -5,43 +5,29 @@ Imported when a Redis source first runs, off the event loop.
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
+from redis.exceptions import ResponseError
 
 from backend.alerts.model import Record
-from backend.alerts.text import safe
 from backend.clock import Clock
-from backend.journal import JournalError
-from backend.sources.base import Intake, SourceError
+from backend.sources.base import Intake
 from backend.sources.cancelling import raise_if_cancelled
 from backend.sources.delivery import MAX_RECORDS, deliver
 from backend.sources.redis_entries import Entry, before, entries, order, record_bytes
+from backend.sources.redis_reader import KeyReader
 from backend.sources.state import Tally
 from backend.sources.uri import Address
 
 BLOCK_MS = 2_000
 """Longest blocking read; well under the socket's timeout, or a quiet stream would look like a dead server."""
-MEASURE_EVERY_S = 1.0
 DELIVERY_LIMIT = 10
 """Deliveries after which an entry never acknowledged is left alone: it may be what kills its readers."""
 
-_REFUSED = (AuthenticationError, AuthorizationError, NoPermissionError)
 
-
-class Reader:
-    """Reads one stream; `run` is one connection, and what was learnt outlives it."""
+class StreamReader(KeyReader):
+    """Reads one stream as a consumer of its group."""
 
     def __init__(
         self,
@@ -53,54 +39,22 @@ class Reader:
         *,
         claim_idle_s: float,
     ) -> None:
-        self._address = address
-        self._key = address.path
+        """See `KeyReader`."""
+        super().__init__(address, settings, intake, tally, clock, claim_idle_s=claim_idle_s)
         self._group = address.group
-        self._consumer = address.query.get("consumer") or f"watchfloor-{socket.gethostname()}"
-        self._intake = intake
-        self._tally = tally
-        self._clock = clock
-        self._claim_idle_s = claim_idle_s
-        # We own the retry: the client's own would hide a dead server for seconds.
-        self._redis: Redis = Redis(**settings, retry=Retry(NoBackoff(), 0))
         self._had_group = False
-        self._live = False
         self._floor: str | None = None
         """Id before the oldest entry that anybody in the group still owes; None before the first look."""
         self._last_read = "0-0"
         self._left_alone: set[str] = set()
-        self._claim_at = self._measure_at = 0.0
+        self._claim_at = 0.0
 
-    async def run(self) -> tuple[str, bool]:
-        """Read until the connection is lost; returns why, in words, and whether it had worked.
+    async def _resume(self) -> None:
+        await self._ensure_group()
+        await self._own_pending()
 
-        Raises:
-            SourceError: the server refuses the login or the key holds something else.
-        """
-        ((host, port),) = self._address.hosts
-        self._live = False
-        try:
-            await self._ensure_group()
-            await self._own_pending()
-            while True:
-                raise_if_cancelled()
-                await self._turn()
-        except _REFUSED as error:
-            if self._had_group:
-                return f"Redis refuses: {error}", self._live
-            raise SourceError(safe(f"{self._address.name}: Redis refuses: {error}")) from error
-        except ResponseError as error:
-            if str(error).startswith("WRONGTYPE"):
-                raise SourceError(safe(f"{self._address.name}: {self._key} is no stream")) from error
-            return f"Redis at {host}:{port} answers: {error}", self._live
-        except JournalError as error:
-            return f"the journal can't tell where to go on: {error}", self._live
-        except (RedisError, OSError) as error:
-            return f"no Redis at {host}:{port} ({type(error).__name__}: {error})", self._live
-        finally:
-            # Every connection goes: a cancelled command may have left half an answer on it.
-            with contextlib.suppress(RedisError, OSError):
-                await self._redis.aclose()
+    def _impossible(self, answer: str) -> str:
+        return f"{self._key} is no stream" if answer.startswith("WRONGTYPE") else ""
 
     async def _turn(self) -> None:
         now = self._clock.mono()
@@ -108,8 +62,7 @@ class Reader:
             if now >= self._claim_at:
                 self._claim_at = now + self._claim_idle_s / 2
                 await self._claim()
-            if now >= self._measure_at:
-                self._measure_at = now + MEASURE_EVERY_S
+            if self._due():
                 await self._measure()
             block = min(BLOCK_MS, max(1, int((self._measure_at - now) * 1000)))
             reply = await self._read(">", block_ms=block)
@@ -151,8 +104,7 @@ class Reader:
                     f"the group {self._group} did not exist: created after {start}, where the journal stands"
                 )
         self._had_group = True
-        self._live = True
-        self._tally.say("live")
+        self._connected()
 
     async def _own_pending(self) -> None:
         """What an earlier run of this consumer was given and did not acknowledge."""

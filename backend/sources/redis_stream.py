@@ -12,7 +12,7 @@ from backend.sources.state import Tally
 from backend.sources.tls import tls_context
 from backend.sources.uri import Address
 
-SOCKET_TIMEOUT_S = 4.5
+SOCKET_TIMEOUT_S = 4.0
 """Longest silence on the connection; above the longest blocking read, so that a dead server shows in 5 s."""
 
 

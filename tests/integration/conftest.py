@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.apache_kafka import NOT_FOUND, kafka_libs
 from tests.support.broker import Broker, start_broker
 from tests.support.proxy import TcpProxy
 from tests.support.redis_server import RedisServer, start_redis
+from tests.support.secure_kafka import SecureKafka, start_secure_kafka
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +16,15 @@ def kafka_broker() -> Iterator[Broker]:
     """One broker for the whole run: use a topic and a group of your own, and leave it running."""
     with start_broker() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def secure_kafka() -> Iterator[SecureKafka]:
+    """One Apache Kafka that asks for logins: use a topic of your own. Skipped by name where there is none."""
+    if kafka_libs() is None:
+        pytest.skip(NOT_FOUND)
+    with start_secure_kafka() as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.broker import Broker
@@ -33,15 +33,34 @@ def kafka_libs() -> Path | None:
 class ApacheKafka(Broker):
     """A running Apache Kafka. Killed, it comes back with all it held, at the same address."""
 
-    def __init__(self, libs: Path, folder: Path) -> None:
-        """Format the storage in `folder`; nothing runs yet."""
+    def __init__(
+        self,
+        libs: Path,
+        folder: Path,
+        *,
+        listeners: Mapping[str, int] | None = None,
+        settings: Mapping[str, object] | None = None,
+        format_with: Sequence[str] = ("--standalone",),
+    ) -> None:
+        """Format the storage in `folder`; nothing runs yet.
+
+        Args:
+            libs: the folder with Kafka's jars.
+            folder: for its settings and its data.
+            listeners: beside the plain one: security protocol to port.
+            settings: beside its usual ones, or in their place.
+            format_with: arguments for the formatting of the storage, such as users with their passwords.
+        """
         super().__init__(free_port())
-        self._libs = libs
+        self.libs = libs
         self._config = folder / "server.properties"
-        self._config.write_text(_properties(self.port, free_port(), folder / "data"), encoding="utf-8")
-        settings = ["--cluster-id", CLUSTER_ID, "--config", str(self._config)]
+        self.controller = f"{self.host}:{free_port()}"
+        usual = _properties({"PLAINTEXT": self.port, **(listeners or {})}, self.controller, folder / "data")
+        lines = [f"{name}={value}\n" for name, value in {**usual, **(settings or {})}.items()]
+        self._config.write_text("".join(lines), encoding="utf-8")
+        arguments = ["--cluster-id", CLUSTER_ID, "--config", str(self._config)]
         subprocess.run(
-            self._java("kafka.tools.StorageTool", "format", "--standalone", *settings),
+            java(self.libs, "kafka.tools.StorageTool", "format", *format_with, *arguments),
             check=True,
             capture_output=True,
             timeout=START_S,
@@ -50,7 +69,7 @@ class ApacheKafka(Broker):
     def start(self) -> None:
         """Start, and return when it accepts connections. Raises `RuntimeError` if it does not."""
         self._process = subprocess.Popen(
-            self._java("kafka.Kafka", str(self._config)),
+            java(self.libs, "kafka.Kafka", str(self._config)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -60,22 +79,48 @@ class ApacheKafka(Broker):
         except TimeoutError as error:
             raise RuntimeError(f"Apache Kafka did not start: exit code {self._process.poll()}") from error
 
-    def _java(self, *arguments: str) -> list[str]:
-        # Without a logging backend among the jars, slf4j says nothing.
-        options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-        return ["java", *options, "-cp", f"{self._libs}/*", *arguments]
+
+class SecondNode(ApacheKafka):
+    """A broker beside another one, in its cluster."""
+
+    def __init__(self, first: ApacheKafka, folder: Path) -> None:
+        """Format the storage in `folder`; nothing runs yet."""
+        port = free_port()
+        here = f"PLAINTEXT://127.0.0.1:{port}"
+        settings = {
+            "process.roles": "broker",
+            "node.id": 2,
+            "controller.quorum.bootstrap.servers": first.controller,
+            "listeners": here,
+            "advertised.listeners": here,
+        }
+        super().__init__(first.libs, folder, settings=settings, format_with=["--no-initial-controllers"])
+        self.port, self.bootstrap = port, f"127.0.0.1:{port}"
+
+    def close(self) -> None:
+        """Kill it."""
+        self.kill()
 
 
-def _properties(port: int, controller_port: int, data: Path) -> str:
+def java(libs: Path, *arguments: str) -> list[str]:
+    """A command line that runs one of Kafka's programs."""
+    # Without a logging backend among the jars, slf4j says nothing.
+    options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return ["java", *options, "-cp", f"{libs}/*", *arguments]
+
+
+def _properties(listeners: Mapping[str, int], controller: str, data: Path) -> dict[str, object]:
     here = "127.0.0.1"
-    settings = {
+    places = ",".join(f"{name}://{here}:{port}" for name, port in listeners.items())
+    protocols = ",".join(f"{name}:{name}" for name in listeners)
+    return {
         "process.roles": "broker,controller",
         "node.id": 1,
-        "controller.quorum.bootstrap.servers": f"{here}:{controller_port}",
+        "controller.quorum.bootstrap.servers": controller,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://{here}:{port},CONTROLLER://{here}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{here}:{port}",
-        "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "listeners": f"{places},CONTROLLER://{controller}",
+        "advertised.listeners": places,
+        "listener.security.protocol.map": f"CONTROLLER:PLAINTEXT,{protocols}",
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
@@ -89,7 +134,6 @@ def _properties(port: int, controller_port: int, data: Path) -> str:
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": 1,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 @contextlib.contextmanager

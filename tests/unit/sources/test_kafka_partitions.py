@@ -1,5 +1,6 @@
 """What a partition's offsets mean, against a client that answers as Apache Kafka does after retention."""
 
+import pytest
 from aiokafka import TopicPartition
 
 from backend.clock import SystemClock
@@ -50,6 +51,28 @@ async def test_records_deleted_before_they_were_read_are_a_named_gap() -> None:
     part = await opened.open(TP)
     assert part.next == 250
     assert "gap of 150 records (100 to 249)" in tally.snapshot().detail
+
+
+@pytest.mark.parametrize(
+    ("stored", "group", "start", "owed"),
+    [
+        (100, 90, 100, 100),
+        (100, None, 100, 100),
+        (100, 100, 100, None),
+        (80, 90, 90, None),
+        (None, 90, 90, None),
+    ],
+)
+async def test_what_is_stored_and_was_not_committed_is_committed_at_once(
+    stored: int | None, group: int | None, start: int, owed: int | None
+) -> None:
+    intake = FakeIntake()
+    if stored is not None:
+        intake.set_position("s", "t/0", stored)
+    opened, _ = partitions(FakeConsumer(begin=0, end=400, committed=group), intake)
+    opened.parts[TP] = part = await opened.open(TP)
+    assert part.next == start
+    assert opened.committable() == ({} if owed is None else {TP: owed})
 
 
 async def test_a_first_read_is_no_gap() -> None:
