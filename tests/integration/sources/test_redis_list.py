@@ -297,7 +297,7 @@ async def test_a_server_that_stands_still_for_20_s_is_noticed_and_survived() -> 
             began = time.monotonic()
             for source in (one, two):
                 await until(lambda s=source: s.status().state == "reconnecting", 9.0, "silence noticed")
-            assert time.monotonic() - began < 6.0  # 4.5 s on a quiet machine
+            assert time.monotonic() - began < 5.5  # 4 s on a quiet machine
             await asyncio.sleep(20.0 - (time.monotonic() - began))
             assert "reconnecting" in {one.status().state, two.status().state}
             server.thaw()
