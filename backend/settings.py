@@ -6,13 +6,51 @@ import tomllib
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 import platformdirs
 
 from backend.lanes import LANE_SLA_S, LANES
 from backend.settings_errors import in_words, nearest, one_line, unknown_keys
+from backend.settings_tables import (
+    AssetsConfig,
+    BudgetConfig,
+    EnrichmentConfig,
+    GeoipConfig,
+    HistoryConfig,
+    LaneConfig,
+    ModelConfig,
+    PatternsConfig,
+    SinkConfig,
+    SourceConfig,
+    SpeculationConfig,
+    Table,
+    UiConfig,
+)
+
+__all__ = [
+    "LARGEST",
+    "MAX_SECRET_BYTES",
+    "AssetsConfig",
+    "BudgetConfig",
+    "EnrichmentConfig",
+    "GeoipConfig",
+    "HistoryConfig",
+    "LaneConfig",
+    "ModelConfig",
+    "PatternsConfig",
+    "Settings",
+    "SettingsError",
+    "SinkConfig",
+    "SourceConfig",
+    "SpeculationConfig",
+    "UiConfig",
+    "find_config",
+    "load",
+    "parse",
+    "secret",
+    "use_model",
+]
 
 MAX_SECRET_BYTES = 64 * 1024
 LARGEST = 1e12
@@ -23,130 +61,16 @@ class SettingsError(Exception):
     """The configuration can't be used. The message is one line: what, where, how to mend it."""
 
 
-class _Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A TOML table in which an unknown key is an error."""
-
-
-class SourceConfig(_Table):
-    """One `[[sources]]` table: where records come from."""
-
-    uri: str
-    """An address as in the contract, without credentials."""
-    format: str | None = None
-    """Fixes the alert format; without it the format is recognised from the content."""
-    mapping: dict[str, str] = msgspec.field(default_factory=dict)
-    """For generic JSON: alert field (title, time, severity, src_ip …) to dotted path in the document."""
-    severity_map: dict[str, str] = msgspec.field(default_factory=dict)
-    """For generic JSON: the product's severity word to an OCSF severity name."""
-    username: str | None = None
-    password_env: str | None = None
-    password_file: str | None = None
-    tls: bool = False
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-
-
-class ModelConfig(_Table):
-    """One `[models.NAME]` table: a model and its limits."""
-
-    provider: Literal["anthropic", "openai", "azure", "bedrock", "ollama", "playbook"]
-    model: str = ""
-    api_key_env: str | None = None
-    api_key_file: str | None = None
-    base_url: str | None = None
-    first_token_timeout_s: float = 10.0
-    idle_timeout_s: float = 15.0
-    """Longest silence of content inside a stream."""
-    total_timeout_s: float = 60.0
-    max_concurrency: int = 4
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    max_tokens: int = 1024
-    """Longest answer, in output tokens."""
-    usd_per_mtok_input: float | None = None
-    """Overrides the price list, dollars per million input tokens."""
-    usd_per_mtok_output: float | None = None
-
-
-class LaneConfig(_Table):
-    """One `[lanes.NAME]` table: deadline, treatment and fallback chain."""
-
-    sla_s: float | None = None
-    """Seconds from receipt to verdict; None keeps the lane's own."""
-    models: list[str] | None = None
-    """Names of `[models]` tables, best first; playbook always follows."""
-    mode: Literal["each", "batch", "aggregate", "pattern"] = "each"
-    max_batch: int | None = None
-    max_wait_s: float | None = None
-    window_s: float | None = None
-    sample: int | None = None
-
-
-class BudgetConfig(_Table):
-    """`[budget]`: dollars that models may cost."""
-
-    usd_per_hour: float | None = None
-    usd_per_day: float | None = None
-    reserve_for_critical: float = 0.3
-    """Share of each budget that only the critical lane may spend."""
-
-
-class HistoryConfig(_Table):
-    """`[enrichment.history]`: how the same rule on the same entity was decided before."""
-
-    enabled: bool = True
-
-
-class AssetsConfig(_Table):
-    """`[enrichment.assets]`: a CSV of hosts (hostname, ip, owner, criticality, role, environment, notes)."""
-
-    path: str | None = None
-
-
-class GeoipConfig(_Table):
-    """`[enrichment.geoip]`: MaxMind-format databases."""
-
-    city: str | None = None
-    country: str | None = None
-    asn: str | None = None
-
-
-class EnrichmentConfig(_Table):
-    """`[enrichment]`: what context alerts are given, all inside one budget."""
-
-    budget_ms: float = 100.0
-    history: HistoryConfig = msgspec.field(default_factory=HistoryConfig)
-    assets: AssetsConfig = msgspec.field(default_factory=AssetsConfig)
-    geoip: GeoipConfig = msgspec.field(default_factory=GeoipConfig)
-
-
-class SinkConfig(_Table):
-    """One `[[sinks]]` table: where verdict records are delivered."""
-
-    uri: str
-
-
-class UiConfig(_Table):
-    """`[ui]`: how the console looks and which keys it takes."""
-
-    theme: Literal["dark", "light", "contrast"] = "dark"
-    keys: dict[str, str] = msgspec.field(default_factory=dict)
-    """Binding id to key, several separated by commas."""
-    mouse: bool = True
-    actor: str = ""
-    """The name decisions are recorded under; the login name unless set."""
-
-
-class Settings(_Table):
+class Settings(Table):
     """Everything in force. `load` builds it from the file, the environment and the command line."""
 
     sources: list[SourceConfig] = msgspec.field(default_factory=list)
     models: dict[str, ModelConfig] = msgspec.field(default_factory=dict)
     lanes: dict[str, LaneConfig] = msgspec.field(default_factory=dict)
     budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
+    speculation: SpeculationConfig = msgspec.field(default_factory=SpeculationConfig)
     enrichment: EnrichmentConfig = msgspec.field(default_factory=EnrichmentConfig)
+    patterns: PatternsConfig = msgspec.field(default_factory=PatternsConfig)
     sinks: list[SinkConfig] = msgspec.field(default_factory=list)
     ui: UiConfig = msgspec.field(default_factory=UiConfig)
 
@@ -243,6 +167,7 @@ def _model(settings: Settings, provider: str, name: str, base_url: str | None) -
         base_url=base_url or kept.base_url,
         api_key_env=None if elsewhere else kept.api_key_env,
         api_key_file=None if elsewhere else kept.api_key_file,
+        headers_env={} if elsewhere else kept.headers_env,
         usd_per_mtok_input=kept.usd_per_mtok_input if same else None,
         usd_per_mtok_output=kept.usd_per_mtok_output if same else None,
     )
@@ -339,10 +264,19 @@ def _check(settings: Settings, where: str) -> None:
         wrong = _too_small(value, least)
         if wrong:
             raise SettingsError(f"config {where}: [{place}] {key} = {value} must be {wrong}")
+    try:
+        _ = settings.budget.shift_start
+    except ValueError:
+        starts = one_line(settings.budget.shift_starts or "")
+        raise SettingsError(
+            f"config {where}: [budget] shift_starts = '{starts}' must be a time of day such as \"08:00\""
+        ) from None
     if not 0 <= settings.budget.reserve_for_critical < 1:
         raise SettingsError(
             f"config {where}: [budget] reserve_for_critical must be from 0 up to, not including, 1"
         )
+    if not 0 <= settings.speculation.max_share <= 1:
+        raise SettingsError(f"config {where}: [speculation] max_share must be from 0 to 1")
 
 
 def _too_small(value: float | None, least: float | None) -> str:
@@ -376,9 +310,18 @@ def _numbers(settings: Settings) -> Iterator[tuple[str, str, float | None, float
         yield place, "usd_per_mtok_output", model.usd_per_mtok_output, None
     for name, lane in settings.lanes.items():
         yield f"lanes.{name}", "sla_s", lane.sla_s, 0
+        yield f"lanes.{name}", "hedge_after_s", lane.hedge_after_s, None
     yield "budget", "usd_per_hour", settings.budget.usd_per_hour, None
     yield "budget", "usd_per_day", settings.budget.usd_per_day, None
+    yield "budget", "shift_hours", settings.budget.shift_hours, 0.25
     yield "enrichment", "budget_ms", settings.enrichment.budget_ms, 0
+    patterns = settings.patterns
+    yield "patterns", "learn_minutes", patterns.learn_minutes, None
+    yield "patterns", "learn_lines", patterns.learn_lines, None
+    yield "patterns", "max_templates", patterns.max_templates, 1
+    yield "patterns", "surge_factor", patterns.surge_factor, 1
+    yield "patterns", "surge_least", patterns.surge_least, 1
+    yield "patterns", "max_alerts_per_hour", patterns.max_alerts_per_hour, None
 
 
 def _login() -> str:

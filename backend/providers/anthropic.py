@@ -1,83 +1,80 @@
 """Anthropic's Messages API, streamed: also any server that speaks it (llama.cpp's `/v1/messages`)."""
 
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from backend.clock import Clock, SystemClock
-from backend.providers.base import ModelRequest, Outcome, Usage
-from backend.providers.client import LazyClient, load_sdk
-from backend.providers.config import (
-    CONNECT_TIMEOUT_S,
-    POOL_TIMEOUT_S,
-    WRITE_TIMEOUT_S,
-    ProviderConfig,
-    api_key,
-    key_problem,
-)
-from backend.providers.outcomes import check_stream_type, failed, from_event, from_status
-from backend.providers.stream import ModelStream, count
+from backend.clock import Clock
+from backend.providers.base import ModelRequest, Outcome, RateLimits, Usage
+from backend.providers.client import load_sdk
+from backend.providers.outcomes import check_stream_type, from_event, from_status
+from backend.providers.rate_headers import rate_limits
+from backend.providers.sdk import SdkProvider, turns
+from backend.providers.stream import count
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
-    from anthropic.types import MessageParam, TextBlockParam
+    from anthropic.resources.messages import AsyncMessages
+    from anthropic.types import TextBlockParam
 
 BASE_URL = "https://api.anthropic.com"
 _LENGTH = frozenset({"max_tokens", "model_context_window_exceeded"})
 
 
-class AnthropicProvider:
+class AnthropicProvider(SdkProvider["AsyncAnthropic"]):
     """One Anthropic model."""
 
     provider = "anthropic"
 
-    def __init__(self, config: ProviderConfig, clock: Clock | None = None) -> None:
-        """Prepare; nothing is imported or connected until it is first asked.
+    def call(self, request: ModelRequest) -> "MessagesCall":
+        """One request under way."""
+        return MessagesCall(self._messages, request, model=self.model, clock=self.clock, secret=self.key)
 
-        `clock` serves only to read a retry-after that is a date.
-        """
-        self.model = config.model
-        self.config = config
-        self.clock = clock or SystemClock()
-        self.key = api_key(config)
-        self.client: LazyClient[AsyncAnthropic] = LazyClient(self._build)
-
-    def stream(self, request: ModelRequest) -> ModelStream:
-        """Ask; see `Provider.stream`."""
-        return ModelStream(_Call(self, request))
-
-    async def close(self) -> None:
-        """Close the connection pool."""
-        if self.client.made is not None:
-            await self.client.made.close()
-
-    def _build(self) -> "AsyncAnthropic":
+    def build(self) -> "AsyncAnthropic":
+        """Import the SDK and make its client; runs in a thread."""
         load_sdk(self.provider)
-        from anthropic import AsyncAnthropic, Timeout
+        import httpx2
+        from anthropic import AsyncAnthropic
 
-        return AsyncAnthropic(
-            api_key=self.key,
-            # The SDK appends /v1/messages itself; many gateways document their address with the /v1.
-            base_url=(self.config.base_url or BASE_URL).rstrip("/").removesuffix("/v1"),
-            max_retries=0,  # the pipeline owns the retries: the SDK would obey a retry-after of weeks
-            timeout=Timeout(
-                connect=CONNECT_TIMEOUT_S,
-                read=self.config.read_timeout_s,
-                write=WRITE_TIMEOUT_S,
-                pool=POOL_TIMEOUT_S,
-            ),
-            default_headers=dict(self.config.headers),
-        )
+        # The SDK appends /v1/messages itself; many gateways document their address with the /v1.
+        base_url = (self.config.base_url or BASE_URL).rstrip("/").removesuffix("/v1")
+        return AsyncAnthropic(base_url=base_url, **self.options(httpx2, base_url))
+
+    async def touch(self, client: "AsyncAnthropic") -> None:
+        """List the models: free, and every server of this wire answers it somehow."""
+        from httpx2 import Response  # loaded with the SDK
+
+        await client.get("/v1/models", cast_to=Response)
+
+    async def _messages(self, _: "MessagesCall") -> "AsyncMessages":
+        return (await self.ready()).messages
 
 
-class _Call:
-    """One request under way."""
+class MessagesCall:
+    """One request under way, wherever the Messages API is served from."""
 
-    def __init__(self, owner: AnthropicProvider, request: ModelRequest) -> None:
+    def __init__(
+        self,
+        door: "Callable[[MessagesCall], Awaitable[AsyncMessages]]",
+        request: ModelRequest,
+        *,
+        model: str,
+        clock: Clock,
+        secret: str | None = None,
+        caches: bool = True,
+    ) -> None:
+        """Prepare; `door` gives the SDK's resource, ready to be asked, and may set the call's `secret`.
+
+        `caches` says whether the model may be told what to keep in its prompt cache.
+        """
         self.usage = Usage()
+        self.limits: RateLimits | None = None
         self.started = False
-        self.secret = owner.key
-        self._owner = owner
+        self.secret = secret
+        self.clock = clock
+        self._door = door
+        self._model = model
+        self._caches = caches
         self._request = request
         self._stop_reason = ""
         self._stop_note = ""
@@ -85,21 +82,20 @@ class _Call:
 
     async def texts(self) -> AsyncGenerator[str, None]:
         """Yield the text of text blocks; thinking and tool blocks pass by."""
-        if problem := key_problem(self._owner.provider, self.secret):
-            raise failed("auth", problem)
-        client = await self._owner.client.get()
+        messages = await self._door(self)
         request = self._request
         # The SDK dropped `temperature` from its arguments; older models and other servers take it.
         extra = None if request.temperature is None else {"temperature": request.temperature}
-        stream = await client.messages.create(
-            model=self._owner.model,
+        stream = await messages.create(
+            model=self._model,
             max_tokens=request.max_tokens,
-            system=_system(request.system),
-            messages=_messages(request),
+            system=_system(request.system, caches=self._caches),
+            messages=turns(request),
             stream=True,
             extra_body=extra,
         )
         try:
+            self.limits = rate_limits(stream.response.headers, self.clock.wall_ms())
             check_stream_type(stream.response.headers.get("content-type", ""))
             async for event in stream:
                 self.started = True
@@ -132,7 +128,9 @@ class _Call:
             return None
         if exc.status_code < 400:
             return from_event(exc.body)
-        return from_status(exc.status_code, exc.body, exc.response.headers, self._owner.clock.wall_ms())
+        now_ms = self.clock.wall_ms()
+        self.limits = rate_limits(exc.response.headers, now_ms)
+        return from_status(exc.status_code, exc.body, exc.response.headers, now_ms)
 
     def _note(self, event: Any) -> None:  # noqa: ANN401 - the SDK builds events from any JSON, fields may be missing
         if event.type == "message_start":
@@ -157,18 +155,10 @@ class _Call:
         )
 
 
-def _system(text: str) -> "list[TextBlockParam]":
+def _system(text: str, *, caches: bool) -> "list[TextBlockParam]":
     """The system prompt as a block that ends a cacheable prefix; an empty block would be refused."""
     if not text:
         return []
+    if not caches:
+        return [{"type": "text", "text": text}]
     return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
-
-
-def _messages(request: ModelRequest) -> "list[MessageParam]":
-    messages: list[MessageParam] = []
-    for message in request.messages:
-        if message.role == "user":
-            messages.append({"role": "user", "content": message.text})
-        else:
-            messages.append({"role": "assistant", "content": message.text})
-    return messages

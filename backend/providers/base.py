@@ -1,7 +1,7 @@
 """What every vendor is reduced to: a request, text as it comes, and one outcome type for every ending."""
 
 from collections.abc import AsyncIterator
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -66,11 +66,30 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class Window(msgspec.Struct, frozen=True, gc=False):
+    """One of a vendor's rate limits, as its response told."""
+
+    limit: int
+    """What it grants in all; 0 where it did not say."""
+    remaining: int
+    reset_s: float
+    """Seconds until all of it is there again; 0 where it did not say."""
+
+
+class RateLimits(msgspec.Struct, frozen=True, gc=False):
+    """What a vendor says is left for further calls; None where it did not say."""
+
+    requests: Window | None = None
+    tokens: Window | None = None
+
+
 class Ended(msgspec.Struct, frozen=True, gc=False):
     """Always the last chunk, once."""
 
     outcome: Outcome
     usage: Usage = Usage()
+    limits: RateLimits | None = None
+    """What the response's headers said of the vendor's rate limits."""
 
 
 Chunk = Text | Ended
@@ -94,4 +113,17 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Close its connections."""
+        ...
+
+
+@runtime_checkable
+class Warmable(Protocol):
+    """A provider that can be readied before it is needed."""
+
+    async def warm(self) -> None:
+        """Make the client, off the loop, and open a connection that the first request will find ready.
+
+        Sends one request that costs nothing. Never raises for anything the vendor or the network does, and
+        takes its time: not to be waited for.
+        """
         ...

@@ -8,15 +8,31 @@ from typing import Generic, TypeVar
 
 ClientT = TypeVar("ClientT")
 
+_AWS = ("botocore.auth", "botocore.awsrequest", "botocore.credentials", "botocore.eventstream")
+# Where the SDK has not its vendor's name.
+_SDKS = {"azure": "openai", "bedrock": "anthropic", "converse": "httpx"}
+_CHAT = (
+    "openai.resources.chat.chat",
+    "openai.resources.chat.completions.completions",
+    "anyio._backends._asyncio",
+)
 # What each SDK imports by itself, but only at its first request, which is on the loop.
 _LATE: dict[str, tuple[str, ...]] = {
     "anthropic": ("anthropic.resources.messages", "opentelemetry.propagate", "anyio._backends._asyncio"),
-    "openai": (
-        "openai.resources.chat.chat",
-        "openai.resources.chat.completions.completions",
+    "openai": _CHAT,
+    "azure": _CHAT,
+    "ollama": ("anyio.streams.tls", "anyio._backends._asyncio"),
+    "bedrock": (
+        *_AWS,
+        "boto3",
+        "botocore.parsers",
+        "anthropic.lib.bedrock",
+        "anthropic.lib.aws",
+        "anthropic.resources.messages",
+        "opentelemetry.propagate",
         "anyio._backends._asyncio",
     ),
-    "ollama": ("anyio.streams.tls", "anyio._backends._asyncio"),
+    "converse": (*_AWS, "anyio.streams.tls", "anyio._backends._asyncio"),
 }
 
 
@@ -25,7 +41,7 @@ def load_sdk(vendor: str) -> None:
 
     Raises `ImportError` when it is not installed.
     """
-    importlib.import_module(vendor)
+    importlib.import_module(_SDKS.get(vendor, vendor))
     for name in _LATE[vendor]:
         with contextlib.suppress(ImportError):  # another version may have no such part
             importlib.import_module(name)

@@ -10,9 +10,22 @@ import msgspec
 KEY_VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
     "openai": "OPENAI_API_KEY",
+    "azure": "AZURE_OPENAI_API_KEY",
+    "bedrock": "AWS_BEARER_TOKEN_BEDROCK",
     "ollama": "OLLAMA_API_KEY",
 }
 """The environment variable in which each vendor's users keep their key."""
+
+OWN_HOSTS = {
+    "azure": (
+        ".openai.azure.com",
+        ".cognitiveservices.azure.com",
+        ".services.ai.azure.com",
+        ".openai.azure.us",
+        ".openai.azure.cn",
+    ),
+}
+"""Hosts that are the vendor's own although the config must name them, since each customer has another."""
 
 LOCAL_KEY = "no-key-needed"
 """Sent to a server of one's own that was given no key: the SDKs insist on one, such servers ignore it."""
@@ -37,6 +50,14 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     """Sent with every request, over the SDK's own."""
     read_timeout_s: float = 60.0
     """Longest silence of the socket; the engine gives the longest of the model's own limits."""
+    proxy: str | None = None
+    """URL of the proxy to go through. None asks the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY …)."""
+    ca_file: str | None = None
+    """PEM file with authorities to trust besides the usual ones."""
+    api_version: str | None = None
+    """Azure alone: the dated version of its API."""
+    region: str | None = None
+    """Bedrock alone: the AWS region. None takes the ARN's, the environment's or the AWS profile's."""
 
 
 def api_key(config: ProviderConfig) -> str | None:
@@ -46,9 +67,15 @@ def api_key(config: ProviderConfig) -> str | None:
     """
     if config.api_key and config.api_key.strip():
         return config.api_key.strip()
-    if config.base_url:
+    if config.base_url and not _is_own(config.provider, config.base_url):
         return LOCAL_KEY
     return os.environ.get(KEY_VARIABLES.get(config.provider, ""), "").strip() or None
+
+
+def _is_own(provider: str, base_url: str) -> bool:
+    """Whether a configured address is the vendor's own, to which its key may go. Never without TLS."""
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" and (parts.hostname or "").endswith(OWN_HOSTS.get(provider, ()))
 
 
 def key_problem(provider: str, key: str | None) -> str:

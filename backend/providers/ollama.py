@@ -5,20 +5,14 @@ import sys
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
-from backend.clock import Clock, SystemClock
+from backend.clock import Clock
 from backend.providers.base import ModelRequest, Outcome, Usage
-from backend.providers.client import LazyClient, load_sdk
-from backend.providers.config import (
-    CONNECT_TIMEOUT_S,
-    LOCAL_KEY,
-    POOL_TIMEOUT_S,
-    WRITE_TIMEOUT_S,
-    ProviderConfig,
-    api_key,
-    key_problem,
-)
+from backend.providers.client import load_sdk
+from backend.providers.config import LOCAL_KEY, ProviderConfig
 from backend.providers.outcomes import FailedError, failed, from_event, from_status, one_line
-from backend.providers.stream import ModelStream, count
+from backend.providers.reach import timeout, transport
+from backend.providers.sdk import SdkProvider, turns
+from backend.providers.stream import count
 
 if TYPE_CHECKING:
     import httpx
@@ -30,34 +24,28 @@ DEFAULT_CONTEXT = 4096
 MAX_CONTEXT = 131_072
 
 
-class OllamaProvider:
+class OllamaProvider(SdkProvider["AsyncClient"]):
     """One model of an Ollama server."""
 
     provider = "ollama"
+    needs_key = False
+    """Having none is the rule here."""
 
     def __init__(self, config: ProviderConfig, clock: Clock | None = None) -> None:
-        """Prepare; nothing is imported or connected until it is first asked.
+        """Prepare; nothing is imported or connected until it is first asked or warmed.
 
-        Without a configured address `OLLAMA_HOST` is asked, as Ollama's own tools do.
-        `clock` serves only to read a retry-after that is a date.
+        Without a configured address `OLLAMA_HOST` is asked, as Ollama's own tools do. `clock` serves to read
+        a retry-after that is a date, and to limit the warming.
         """
-        self.model = config.model
-        self.config = config
-        self.clock = clock or SystemClock()
-        self.key = api_key(config)
         self.base_url = config.base_url or os.environ.get("OLLAMA_HOST") or BASE_URL
-        self.client: LazyClient[AsyncClient] = LazyClient(self._build)
+        super().__init__(config, clock)
 
-    def stream(self, request: ModelRequest) -> ModelStream:
-        """Ask; see `Provider.stream`."""
-        return ModelStream(_Call(self, request))
+    def call(self, request: ModelRequest) -> "_Call":
+        """One request under way."""
+        return _Call(self, request)
 
-    async def close(self) -> None:
-        """Close the connection pool."""
-        if self.client.made is not None:
-            await self.client.made.close()  # type: ignore[no-untyped-call]  # the SDK's is bare
-
-    def _build(self) -> "AsyncClient":
+    def build(self) -> "AsyncClient":
+        """Import the SDK and make its client; runs in a thread."""
         load_sdk(self.provider)
         import httpx
         from ollama import AsyncClient
@@ -68,14 +56,14 @@ class OllamaProvider:
         return AsyncClient(
             self.base_url,
             headers=headers,
-            timeout=httpx.Timeout(
-                connect=CONNECT_TIMEOUT_S,
-                read=self.config.read_timeout_s,
-                write=WRITE_TIMEOUT_S,
-                pool=POOL_TIMEOUT_S,
-            ),
+            timeout=timeout(httpx, self.config),
+            transport=transport(httpx, self.config, self.base_url),
             event_hooks={"request": [self._withhold], "response": [self._check]},
         )
+
+    async def touch(self, client: "AsyncClient") -> None:
+        """List the models on the server."""
+        await client.list()
 
     async def _withhold(self, request: "httpx.Request") -> None:
         """Take out the key that the SDK adds from the environment by itself, where it is not ours to send."""
@@ -113,9 +101,7 @@ class _Call:
 
     async def texts(self) -> AsyncGenerator[str, None]:
         """Yield the message's content; thinking and tool calls pass by."""
-        if self.secret is not None and (problem := key_problem(self._owner.provider, self.secret)):
-            raise failed("auth", problem)  # having none is the rule here
-        client = await self._owner.client.get()
+        client = await self._owner.ready()
         request = self._request
         options: dict[str, Any] = {"num_predict": request.max_tokens}
         if request.temperature is not None:
@@ -123,7 +109,7 @@ class _Call:
         if (context := _context(request)) > DEFAULT_CONTEXT:
             options["num_ctx"] = context
         parts: Any = await client.chat(
-            model=self._owner.model, messages=_messages(request), stream=True, options=options
+            model=self._owner.model, messages=turns(request, system_first=True), stream=True, options=options
         )
         try:
             async for part in parts:
@@ -163,8 +149,3 @@ def _context(request: ModelRequest) -> int:
     characters = len(request.system) + sum(len(message.text) for message in request.messages)
     need = characters // 3 + request.max_tokens
     return min(1 << max(need - 1, 1).bit_length(), MAX_CONTEXT)
-
-
-def _messages(request: ModelRequest) -> list[dict[str, str]]:
-    system = [{"role": "system", "content": request.system}] if request.system else []
-    return system + [{"role": message.role, "content": message.text} for message in request.messages]

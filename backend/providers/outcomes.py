@@ -68,10 +68,16 @@ _EXCEPTIONS: tuple[tuple[frozenset[str], ErrorClass, str], ...] = (
         "bad_request",
         "the request can't be sent, check base_url, key and headers ({})",
     ),
+    (frozenset({"ProxyError"}), "network", "the proxy did not pass the request on ({})"),
     (frozenset({"ImportError"}), "bad_request", "the vendor's SDK can't be loaded ({})"),
     (frozenset({"ConnectTimeout", "PoolTimeout", "WriteTimeout"}), "network", "no connection in time ({})"),
     (frozenset({"DecodingError", "TooManyRedirects"}), "protocol", "{}"),
 )
+# OpenSSL's words: the libraries pass them on, but not the exception that had them apart.
+_CERTIFICATE = re.compile(
+    r"CERTIFICATE_VERIFY_FAILED(?:\] certificate verify failed: (.{1,200}?)(?: \(_ssl|$))?"
+)
+_UNTRUSTED = "the server's certificate is not trusted ({}): name its authority's file as ca_file"
 _HTML = re.compile(r"^\s*<(?:!doctype|html|head|body)", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
@@ -167,11 +173,15 @@ def from_exception(exc: BaseException, *, seen: bool) -> Outcome:
     anthropic and openai stand on httpx2, ollama on httpx: two trees with the same class names, so names are
     compared and neither library is imported here.
     """
-    names = {cls.__name__ for link in _causes(exc) for cls in type(link).__mro__}
+    links = list(_causes(exc))
+    names = {cls.__name__ for link in links for cls in type(link).__mro__}
+    untrusted = next((found for link in links if (found := _CERTIFICATE.search(str(link)))), None)
+    if untrusted is not None:
+        return error("network", _UNTRUSTED.format(untrusted[1] or "no reason given"))
     reason = one_line(f"{type(exc).__name__}: {exc}")
     rule = next((rule for rule in _EXCEPTIONS if names & rule[0]), None)
     if rule is not None:
-        return error(rule[1], rule[2].format(reason))
+        return error(rule[1], rule[2].format(_reason(links, rule[0])))
     if names & _SILENCE:
         return Outcome("idle", "the server fell silent", retryable=True)
     if names & _NETWORK and seen:
@@ -200,6 +210,12 @@ def check_stream_type(content_type: str) -> None:
         raise failed(
             "protocol", f"the server answered with {kind} instead of a stream: check base_url", status=200
         )
+
+
+def _reason(links: list[BaseException], names: frozenset[str]) -> str:
+    """The words of the exception that `names` are about: an SDK's own around it says less."""
+    told = next((link for link in links if names & {cls.__name__ for cls in type(link).__mro__}), links[0])
+    return one_line(f"{type(told).__name__}: {told}")
 
 
 def _causes(exc: BaseException) -> Iterator[BaseException]:

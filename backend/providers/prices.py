@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelPrice
 
 MTOK = 1_000_000
+MAX_WORDS = 12
+"""Of an Azure deployment's name that are looked at; Azure allows 64 characters."""
 
 _LIST_IDS = {"anthropic": "anthropic", "openai": "openai", "azure": "azure", "bedrock": "aws"}
 """Our provider names to those of the price list."""
@@ -94,9 +96,23 @@ def _listed(provider: str, model: str, base_url: str | None) -> Price:
     if base_url:
         with contextlib.suppress(LookupError):
             return _flat(calc_price(nothing, model, provider_api_url=base_url).model_price)
-    with contextlib.suppress(LookupError):
-        return _flat(calc_price(nothing, model, provider_id=_LIST_IDS.get(provider, provider)).model_price)
+    for name in _names(provider, model):
+        with contextlib.suppress(LookupError):
+            return _flat(calc_price(nothing, name, provider_id=_LIST_IDS.get(provider, provider)).model_price)
     return UNKNOWN
+
+
+def _names(provider: str, model: str) -> list[str]:
+    """What `model` may be called in the list; of an Azure deployment, every run of words in its name.
+
+    A deployment is named by its owner, mostly after the model in it: soc-gpt-4o-mini. The longest run that
+    the list knows is the model; a name that does not tell needs `usd_per_mtok_*`.
+    """
+    words = model.lower().split("-")[:MAX_WORDS]
+    if provider != "azure":
+        return [model]
+    runs = [words[i:j] for i in range(len(words)) for j in range(i + 1, len(words) + 1)]
+    return [model, *("-".join(run) for run in sorted(runs, key=len, reverse=True))]
 
 
 def _flat(listed: "ModelPrice") -> Price:

@@ -6,20 +6,24 @@ from collections.abc import Callable, Iterable
 
 from backend.clock import Clock
 from backend.providers.anthropic import AnthropicProvider
+from backend.providers.azure import AzureProvider
 from backend.providers.base import Provider
+from backend.providers.bedrock import open_bedrock
 from backend.providers.client import load_sdk
 from backend.providers.config import ProviderConfig
 from backend.providers.ollama import OllamaProvider
 from backend.providers.openai import OpenAIProvider
+from backend.providers.reach import check_reach
 
 VENDORS: dict[str, Callable[[ProviderConfig, Clock | None], Provider]] = {
     "anthropic": AnthropicProvider,
     "openai": OpenAIProvider,
+    "azure": AzureProvider,
+    "bedrock": open_bedrock,
     "ollama": OllamaProvider,
 }
 """Every vendor's class; their files import the SDKs only when first asked, so this costs nothing."""
 
-PLANNED = ("azure", "bedrock")
 PLAYBOOK = "playbook"
 """The built-in analyst: a spec names it like a vendor, but it needs no provider."""
 
@@ -40,22 +44,24 @@ def parse_spec(spec: str) -> tuple[str, str]:
 
 
 def check_provider(provider: str) -> None:
-    """Raise `ValueError` when there is no such vendor, or not yet."""
+    """Raise `ValueError` when there is no such vendor."""
     if provider in VENDORS:
         return
     known = ", ".join((*VENDORS, PLAYBOOK))
-    if provider in PLANNED:
-        raise ValueError(f"provider {provider!r} is not available yet; known are {known}")
     near = difflib.get_close_matches(provider, (*VENDORS, PLAYBOOK), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ValueError(f"no provider {provider!r}: {hint}known are {known}, as in anthropic:MODEL")
 
 
 def open_provider(config: ProviderConfig, clock: Clock | None = None) -> Provider:
-    """The provider for `config`; connects to nothing yet. Raises `ValueError` for an unknown vendor."""
+    """The provider for `config`; connects to nothing yet. Reads its CA file, so it may block.
+
+    Raises `ValueError` for an unknown vendor, and where proxy, CA file or headers can't be used.
+    """
     if config.provider == PLAYBOOK:
         raise ValueError("the playbook is built in and has no provider")
     check_provider(config.provider)
+    check_reach(config)
     return VENDORS[config.provider](config, clock)
 
 

@@ -71,7 +71,8 @@ class ModelStream(AsyncIterator[Chunk]):
             await texts.aclose()
         # A connection that breaks after the end marker took nothing from the answer.
         outcome = call.ending() or failure or without_end(started=call.started)
-        yield Ended(masked(outcome, call.secret), call.usage)
+        limits = getattr(call, "limits", None)  # only the vendors that send such headers have it
+        yield Ended(masked(outcome, call.secret), call.usage, limits)
 
 
 def _failure(call: VendorCall, exc: Exception, *, seen: bool) -> Outcome:

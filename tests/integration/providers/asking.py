@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from backend.providers.base import Ended, Message, ModelRequest, Outcome, Provider, Text, Usage
 from backend.providers.config import ProviderConfig
 from backend.providers.registry import open_provider
+from tests.support.vendors.bedrock import REGION
 
 QUESTION = ModelRequest(system="You triage alerts.", messages=(Message("user", "Is it bad?"),), max_tokens=64)
-VENDORS = ("anthropic", "openai", "ollama")
+VENDORS = ("anthropic", "openai", "azure", "ollama", "bedrock", "converse")
+AWS = {"bedrock": "eu.anthropic.claude-sonnet-4-5-20250929-v1:0", "converse": "eu.amazon.nova-lite-v1:0"}
+"""Bedrock's two wires, each with a model that is asked over it."""
 
 
 @dataclass
@@ -39,4 +42,7 @@ async def ask(provider: Provider, request: ModelRequest = QUESTION) -> Heard:
 def provider_for(vendor: str, base_url: str, **config: object) -> Provider:
     """A provider for a loopback server."""
     fields = {"read_timeout_s": 5.0, **config}
-    return open_provider(ProviderConfig(vendor, "test-model", base_url=base_url, **fields))  # type: ignore[arg-type]  # keyword fields pass through
+    model = "test-model"
+    if vendor in AWS:
+        fields, model, vendor = {"region": REGION, **fields}, AWS[vendor], "bedrock"
+    return open_provider(ProviderConfig(vendor, model, base_url=base_url, **fields))  # type: ignore[arg-type]  # keyword fields pass through

@@ -26,7 +26,8 @@ from tests.support.vendors import (
 
 TEXT = "Hello big world"
 HELLO = Tokens(TEXT)
-SSE = ("anthropic", "openai")
+CHAT = ("openai", "azure")
+SSE = ("anthropic", *CHAT)
 """The vendors whose errors in a stream have a type."""
 HTML = "<!doctype html><html><body>Bad gateway, sk-secret-1</body></html>"
 
@@ -75,11 +76,9 @@ ROWS = {
     "thinking and tool use pass by": Row([Thinking(), HELLO, ToolUse(), Done()], "complete", text=TEXT),
     "length": Row([HELLO, Done("max_tokens")], "length", text=TEXT),
     "refused": Row([HELLO, Done("refusal")], "filtered", text=TEXT, vendors=SSE),
-    "refused in words": Row([Refusal("I can't"), Done()], "filtered", detail="I can't", vendors=("openai",)),
+    "refused in words": Row([Refusal("I can't"), Done()], "filtered", detail="I can't", vendors=CHAT),
     "turn paused": Row([HELLO, Done("pause_turn")], "truncated", "", True, TEXT, vendors=("anthropic",)),
-    "aborted by the gateway": Row(
-        [HELLO, Done("abort")], "truncated", "server", True, TEXT, vendors=("openai",)
-    ),
+    "aborted by the gateway": Row([HELLO, Done("abort")], "truncated", "server", True, TEXT, vendors=CHAT),
     "end without marker": Row([HELLO, End()], "truncated", "protocol", True, TEXT),
     "reset after text": Row([HELLO, Cut()], "truncated", "network", True, TEXT),
     "closed after text": Row([HELLO, Cut(reset=False)], "truncated", "network", True, TEXT),

@@ -55,10 +55,16 @@ class Response:
         """Send a complete response."""
         await self._send(_head(status, {"content-length": str(len(body)), **headers}) + body)
 
-    async def begin(self, content_type: str) -> None:
+    async def raw(self, data: bytes) -> None:
+        """Send bytes as they are. Raises `ClientLeft`."""
+        await self._send(data)
+
+    async def begin(self, content_type: str, headers: Mapping[str, str] | None = None) -> None:
         """Start a chunked 200."""
         self._chunked = True
-        await self._send(_head(200, {"content-type": content_type, "transfer-encoding": "chunked"}))
+        await self._send(
+            _head(200, {"content-type": content_type, "transfer-encoding": "chunked", **(headers or {})})
+        )
 
     async def chunk(self, data: bytes) -> None:
         """Send some of the body. Raises `ClientLeft`."""
@@ -108,7 +114,10 @@ class HttpServer:
         self._open = 0
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Condition()
+        self._writers: set[asyncio.StreamWriter] = set()
         self.port = 0
+        self.accepted = 0
+        """Connections that were ever opened."""
 
     @property
     def open_connections(self) -> int:
@@ -119,6 +128,11 @@ class HttpServer:
         """Wait until exactly `count` connections are open. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: self._open == count)
+
+    def hang_up(self) -> None:
+        """Close every connection now, as a server does with those that lie idle too long."""
+        for writer in self._writers:
+            writer.close()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -141,6 +155,8 @@ class HttpServer:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self._writers.add(writer)
+        self.accepted += 1
         await self._count(+1)
         try:
             wire = writer.transport.get_protocol()
@@ -151,6 +167,7 @@ class HttpServer:
             pass  # cancelled by the server's end; asyncio would log a cancelled connection as an error
         finally:
             self._connections.discard(task)
+            self._writers.discard(writer)
             writer.transport.abort() if writer.is_closing() else writer.close()
             await asyncio.shield(self._count(-1))
 

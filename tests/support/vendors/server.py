@@ -1,12 +1,14 @@
 """A scripted vendor on loopback."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from backend.providers.base import Usage
+from tests.support.vendors.bedrock import BedrockWire, ConverseWire, unsigned
 from tests.support.vendors.http import HttpRequest, HttpServer, Response
 from tests.support.vendors.script import (
     Binary,
@@ -27,6 +29,11 @@ from tests.support.vendors.script import (
     Wait,
 )
 from tests.support.vendors.wires import WIRES, Wire
+
+_AWS_WIRES: dict[str, type[BedrockWire] | type[ConverseWire]] = {
+    "bedrock": BedrockWire,
+    "converse": ConverseWire,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class VendorServer:
             raise ValueError("at least one script")
         self.vendor = vendor
         self.requests: list[ReceivedRequest] = []
+        self.headers: dict[str, str] = {}
+        """Sent with every stream, for example what is left of a rate limit."""
         self._scripts = scripts
         self._http = HttpServer(self._answer)
 
@@ -67,6 +76,20 @@ class VendorServer:
     def open_connections(self) -> int:
         """Connections that neither side has closed, idle ones kept for reuse among them."""
         return self._http.open_connections
+
+    @property
+    def accepted(self) -> int:
+        """Connections that were ever opened."""
+        return self._http.accepted
+
+    @property
+    def port(self) -> int:
+        """Where it listens on loopback."""
+        return self._http.port
+
+    def hang_up(self) -> None:
+        """Close every connection now, as a server does with those that lie idle too long."""
+        self._http.hang_up()
 
     async def until_open(self, count: int, timeout_s: float = 5.0) -> None:
         """Wait until exactly `count` connections are open. Raises `TimeoutError`."""
@@ -82,26 +105,31 @@ class VendorServer:
         await self._http.__aexit__(kind, exc, trace)
 
     async def _answer(self, raw: HttpRequest, response: Response) -> None:
-        wire_class = WIRES[self.vendor]
-        if raw.path != wire_class.path:
+        wire_class = _AWS_WIRES.get(self.vendor) or WIRES[self.vendor]
+        if not re.fullmatch(wire_class.path.replace("{}", "[^/]+"), raw.path):
             await response.whole(
                 404, b'{"error": {"type": "not_found_error", "message": "no such path"}}', {}
             )
+            return
+        if self.vendor in _AWS_WIRES and (wrong := unsigned(raw)):
+            kind = {"x-amzn-errortype": "InvalidSignatureException:"}
+            await response.whole(403, json.dumps({"message": wrong}).encode(), kind)
             return
         request = ReceivedRequest(raw.path, raw.headers, json.loads(raw.body))
         chosen = self._scripts[min(len(self.requests), len(self._scripts) - 1)]
         self.requests.append(request)
         script = chosen(request) if callable(chosen) else chosen
         usage = next((step.usage for step in script if isinstance(step, Done)), Usage(input_tokens=10))
-        await _play(script, wire_class(str(request.body.get("model", "")), usage), response)
+        wire = wire_class(str(request.body.get("model", "")), usage)
+        await _play(script, wire, response, self.headers)
 
 
-async def _play(script: Script, wire: Wire, response: Response) -> None:
+async def _play(script: Script, wire: Wire, response: Response, headers: Mapping[str, str]) -> None:
     match script[0] if script else None:
-        case Status(code, body, headers):
+        case Status(code, body, own):
             text = body if isinstance(body, str) else json.dumps(body)
             kind = "application/json" if not isinstance(body, str) else "text/html"
-            await response.whole(code, text.encode(), {"content-type": kind, **headers})
+            await response.whole(code, text.encode(), {"content-type": kind, **headers, **own})
             return
         case Page(html):
             await response.whole(200, html.encode(), {"content-type": "text/html; charset=utf-8"})
@@ -113,7 +141,7 @@ async def _play(script: Script, wire: Wire, response: Response) -> None:
             response.cut(reset=reset)
         case Hang():  # before the status line
             await response.pause(None)
-    await response.begin(wire.content_type)
+    await response.begin(wire.content_type, headers)
     if opening := wire.opening():
         await response.chunk(opening)
     for step in script:

@@ -1,4 +1,4 @@
-"""How each vendor writes the steps of a script: Anthropic SSE, OpenAI SSE, Ollama JSON lines."""
+"""How each vendor writes the steps of a script: Anthropic SSE, OpenAI and Azure SSE, Ollama JSON lines."""
 
 import json
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ class Wire(Protocol):
 
     content_type: str
     path: str
-    """What the vendor's requests are posted to, below the server's address."""
+    """What the vendor's requests are posted to, below the server's address: a pattern, {} any one name."""
 
     def opening(self) -> bytes: ...
     def token(self, text: str) -> bytes: ...
@@ -147,9 +147,13 @@ class OpenAIWire:
         return _sse({"error": {"message": step.message, "type": step.kind, "code": None, "param": None}})
 
     def done(self, step: Done) -> bytes:
-        usage = step.usage
+        choice = {"index": 0, "delta": {}, "finish_reason": _FINISH.get(step.stop, step.stop)}
+        usage = self._chunk(choices=[], usage=self._counted(step.usage))
+        return self._chunk(choices=[choice], usage=None) + usage + b"data: [DONE]\n\n"
+
+    def _counted(self, usage: Usage) -> dict[str, object]:
         prompt = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-        counted = {
+        return {
             "prompt_tokens": prompt,
             "completion_tokens": usage.output_tokens,
             "total_tokens": prompt + usage.output_tokens,
@@ -158,9 +162,6 @@ class OpenAIWire:
                 "cache_write_tokens": usage.cache_write_tokens,
             },
         }
-        choice = {"index": 0, "delta": {}, "finish_reason": _FINISH.get(step.stop, step.stop)}
-        last = self._chunk(choices=[choice], usage=None) + self._chunk(choices=[], usage=counted)
-        return last + b"data: [DONE]\n\n"
 
     def _delta(self, delta: dict[str, Any]) -> bytes:
         return self._chunk(choices=[{"index": 0, "delta": delta, "finish_reason": None}], usage=None)
@@ -168,6 +169,50 @@ class OpenAIWire:
     def _chunk(self, **fields: object) -> bytes:
         base = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": self._model}
         return _sse({**base, **fields})
+
+
+_SAFE = {
+    name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual", "violence")
+}
+_OFFENCE = {**_SAFE, "violence": {"filtered": True, "severity": "high"}}
+
+
+class AzureWire(OpenAIWire):
+    """OpenAI's chunks as Azure sends them: filter results before, beside and after the text.
+
+    The first chunk has no choices, only what the filters say of the prompt; after the finish reason comes a
+    choice without a delta, as with the asynchronous filter (openai-python issue 1677), then the usage.
+    """
+
+    path = r"/openai/deployments/{}/chat/completions\?api-version=2024-10-21"
+
+    def opening(self) -> bytes:
+        filters = [{"prompt_index": 0, "content_filter_results": _SAFE}]
+        first = {"choices": [], "created": 0, "id": "", "model": "", "object": ""}
+        return _sse({**first, "prompt_filter_results": filters}) + super().opening()
+
+    def done(self, step: Done) -> bytes:
+        finish = _FINISH.get(step.stop, step.stop)
+        results = _OFFENCE if finish == "content_filter" else _SAFE
+        offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 198}
+        end = {"index": 0, "delta": {}, "finish_reason": finish, "content_filter_results": results}
+        note = {
+            "index": 0,
+            "finish_reason": None,
+            "content_filter_results": results,
+            "content_filter_offsets": offsets,
+        }
+        blank = {"id": "", "object": "", "created": 0, "model": "", "usage": None}
+        return (
+            self._chunk(choices=[end], usage=None)
+            + _sse({**blank, "choices": [note]})
+            + self._chunk(choices=[], usage=self._counted(step.usage))
+            + b"data: [DONE]\n\n"
+        )
+
+    def _delta(self, delta: dict[str, Any]) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": None, "content_filter_results": _SAFE}
+        return self._chunk(choices=[choice], usage=None)
 
 
 class OllamaWire:
@@ -222,8 +267,9 @@ class OllamaWire:
         return json.dumps(part).encode() + b"\n"
 
 
-WIRES: dict[str, type[AnthropicWire] | type[OpenAIWire] | type[OllamaWire]] = {
+WIRES: dict[str, type[AnthropicWire] | type[OpenAIWire] | type[AzureWire] | type[OllamaWire]] = {
     "anthropic": AnthropicWire,
     "openai": OpenAIWire,
+    "azure": AzureWire,
     "ollama": OllamaWire,
 }

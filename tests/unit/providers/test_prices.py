@@ -6,7 +6,7 @@ import pytest
 
 from backend.providers.base import Usage
 from backend.providers.config import is_local
-from backend.providers.prices import FREE, Price, cost_usd, price_for, saved_usd
+from backend.providers.prices import FREE, UNKNOWN, Price, cost_usd, price_for, saved_usd
 
 SONNET = "claude-sonnet-4-5"
 
@@ -48,6 +48,26 @@ def test_a_gateway_costs_what_the_vendor_does() -> None:
     assert price_for("anthropic", SONNET, base_url="https://llm.example.com") == price_for(
         "anthropic", SONNET
     )
+
+
+@pytest.mark.parametrize(
+    ("deployment", "same_as"),
+    [
+        ("gpt-4o", "gpt-4o"),
+        ("soc-gpt-4o-mini", "gpt-4o-mini"),
+        ("gpt-4o-mini-eu", "gpt-4o-mini"),
+        ("SOC-GPT-4.1", "gpt-4.1"),
+        ("triage", None),
+        ("a-" * 31 + "a", None),
+    ],
+)
+def test_an_azure_deployment_costs_what_the_model_in_its_name_does(
+    deployment: str, same_as: str | None
+) -> None:
+    for address in (None, "https://soc.openai.azure.com"):
+        price = price_for("azure", deployment, base_url=address)
+        assert price.known is (same_as is not None)
+        assert price == (price_for("azure", same_as) if same_as else UNKNOWN)
 
 
 def test_overrides() -> None:

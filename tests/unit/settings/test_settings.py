@@ -107,8 +107,13 @@ def test_the_contracts_example_is_understood_whole() -> None:
         ("[models.a]\nprovider='ollama'\nmodel='x'\nidle_timeout_s=-1", "idle_timeout_s = -1.0 must be"),
         ("[lanes.low]\nsla_s = nan", "must be a number below"),
         ("[lanes.low]\nsla_s = inf", "must be a number below"),
+        ("[lanes.critical]\nhedge_after_s = -1", "must be 0 or more"),
+        ("[lanes.critical]\nhedge_after = 1", "did you mean 'hedge_after_s'?"),
         ("[budget]\nusd_per_day = -1", "must be 0 or more"),
         ("[budget]\nreserve_for_critical = 1", "reserve_for_critical must be from 0"),
+        ("[budget]\nshift_hours = 0", "[budget] shift_hours = 0.0 must be 0.25 or more"),
+        ("[budget]\nshift_starts = '8 am'", "[budget] shift_starts = '8 am' must be a time of day such as"),
+        ("[budget]\nshift_starts = '24:00'", "must be a time of day such as \"08:00\""),
         ("a = 'unfinished", "not valid TOML"),
         ("a = 1\na = 2", "not valid TOML"),
     ],
@@ -218,6 +223,9 @@ provider = "openai"
 model = "big"
 api_key_env = "GATEWAY_KEY"
 base_url = "https://gateway.example"
+headers_env = {"X-Team-Token" = "GATEWAY_TOKEN"}
+proxy = "http://proxy.example:3128"
+ca_file = "/etc/soc/ca.pem"
 total_timeout_s = 7
 usd_per_mtok_input = 3
 """
@@ -232,6 +240,8 @@ def test_a_model_of_the_command_line_goes_by_the_files_gateway(tmp_path: Path) -
         "GATEWAY_KEY",
     )
     assert (other.total_timeout_s, other.usd_per_mtok_input) == (7.0, None)
+    assert other.headers_env == {"X-Team-Token": "GATEWAY_TOKEN"}
+    assert (other.proxy, other.ca_file) == ("http://proxy.example:3128", "/etc/soc/ca.pem")
     assert load(model="openai:big").models["cli"].usd_per_mtok_input == 3.0
 
 
@@ -241,6 +251,7 @@ def test_a_key_never_goes_to_another_server(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "watchfloor.toml").write_text(GATEWAY)
     elsewhere = load(model="openai:big", base_url="http://127.0.0.1:1").models["cli"]
     assert (elsewhere.base_url, elsewhere.api_key_env) == ("http://127.0.0.1:1", None)
+    assert elsewhere.headers_env == {}, "a gateway's token is a secret too"
 
 
 def test_secrets_come_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,3 +275,10 @@ def test_a_missing_secret_is_said_without_showing_any(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="is not text") as caught:
         secret(None, str(tmp_path / "bytes"), "[models.a]")
     assert "secret\\" not in str(caught.value)
+
+
+def test_looking_ahead_is_on_with_a_small_share_and_can_be_switched_off() -> None:
+    assert (parse(b"", "x").speculation.enabled, parse(b"", "x").speculation.max_share) == (True, 0.15)
+    assert parse(b"[speculation]\nenabled = false\n", "x").speculation.enabled is False
+    with pytest.raises(SettingsError, match=r"\[speculation\] max_share must be from 0 to 1"):
+        parse(b"[speculation]\nmax_share = 15\n", "x")
