@@ -212,11 +212,15 @@ def doctor(
     *,
     config: Path | None = None,
     source: Sources = (),
+    model: str | None = None,
+    base_url: str | None = None,
+    spend: bool = True,
     json: bool = False,
 ) -> int:
-    """Check config, sources, enrichment, journal and sinks for real; say what to do about each failure.
+    """Check config, sources, models, enrichment, journal and sinks for real; say how to mend each failure.
 
-    Nothing is changed and nothing consumed: no group is joined or created, no offset committed.
+    Nothing is changed and nothing consumed: no group is joined or created, no offset committed. Each model
+    is asked twice, at a fraction of a cent where it costs money at all.
 
     Parameters
     ----------
@@ -224,12 +228,18 @@ def doctor(
         Configuration file (TOML).
     source
         Address of an alert stream to check instead of the file's; may be given several times.
+    model
+        PROVIDER:MODEL to check instead of the file's models.
+    base_url
+        Another server that speaks the provider's wire.
+    spend
+        Make the short requests that cost money; local models are asked in any case.
     json
         One JSON object a check instead of text.
     """
     from console.doctor import run_doctor_command
 
-    return run_doctor_command(config, source, as_json=json)
+    return run_doctor_command(config, source, model, base_url, spend=spend, as_json=json)
 
 
 @app.command
@@ -239,6 +249,8 @@ def bench(
     kafka: str | None = None,
     records: int = 60_000,
     rounds: int = 3,
+    calls: int = 200,
+    seconds: float = 12.0,
     json: bool = False,
 ) -> int:
     """Measure this machine: every figure beside its peer in the same run, as a ratio.
@@ -246,19 +258,25 @@ def bench(
     Parameters
     ----------
     what
-        ingest (Kafka to journal), screen (the same with the console open), or all.
+        ingest (Kafka to journal), stream (a model's tokens to transcript and screen), screen (ingest with the
+        console open), or all.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.
     records
-        Alerts per round.
+        Alerts per round of ingest and screen.
     rounds
         Rounds per side, taken by turns; the median counts.
+    calls
+        Model calls per side and vendor of stream, taken by turns.
+    seconds
+        How long each steady part of stream lasts.
     json
-        One JSON object instead of text.
+        One JSON object a benchmark instead of text; stream gives two.
     """
-    from console.bench import run_bench
+    from console.bench import BenchSizes, run_bench
 
-    return run_bench(what, kafka=kafka, records=records, rounds=rounds, as_json=json)
+    sizes = BenchSizes(records=records, rounds=rounds, calls=calls, seconds=seconds)
+    return run_bench(what, sizes, kafka=kafka, as_json=json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -18,13 +18,21 @@ FAILED = 1
 _MARKS = {"ok": "✓", "warn": "!", "failed": "✗"}
 _COLOURS = {"ok": "32", "warn": "33", "failed": "31"}
 """ANSI colours of the marks, on a terminal; the marks differ without them."""
-_WIDTH = 11
+_WIDTH = 12
 """Column of the step's word."""
 _INDENT = " " * (4 + _WIDTH)
 
 
-def run_doctor_command(config: Path | None, sources: tuple[str, ...], *, as_json: bool) -> int:
-    """Check, and write each check as it comes; 1 if any failed.
+def run_doctor_command(
+    config: Path | None,
+    sources: tuple[str, ...],
+    model: str | None = None,
+    base_url: str | None = None,
+    *,
+    spend: bool = True,
+    as_json: bool,
+) -> int:
+    """Check, and write each check as it comes; 1 if any failed. Without `spend`, nothing that costs money.
 
     Raises:
         SettingsError: the configuration can't be used at all; with `as_json` it is written as a check too.
@@ -33,22 +41,24 @@ def run_doctor_command(config: Path | None, sources: tuple[str, ...], *, as_json
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what it logs is what the checks say
     as_utf8(sys.stdout)
     try:
-        settings = load_settings(config, sources)
+        settings = load_settings(config, sources, model, base_url)
     except SettingsError as error:
         if as_json:
             found, _, mend = str(error).partition("; ")
             _write(_json("config", "file", "failed", found, mend))
         raise
-    return asyncio.run(_run(settings, config, as_json=as_json))
+    return asyncio.run(_run(settings, config, spend=spend, as_json=as_json))
 
 
-async def _run(settings: Settings, config: Path | None, *, as_json: bool) -> int:
+async def _run(settings: Settings, config: Path | None, *, spend: bool, as_json: bool) -> int:
     counted: Counter[str] = Counter()
     subject = ""
-    async for check in run_doctor(settings, config_file=config):
+    async for check in run_doctor(settings, config_file=config, spend=spend):
         counted[check.state] += 1
         if as_json:
-            _write(_json(check.subject, check.check, check.state, check.found, check.mend))
+            _write(
+                _json(check.subject, check.check, check.state, check.found, check.mend, figure=check.figure)
+            )
             continue
         if check.subject != subject:
             subject = check.subject
@@ -99,8 +109,18 @@ def _summary(counted: Counter[str]) -> str:
     return ", ".join(words)
 
 
-def _json(subject: str, check: str, state: str, found: str, mend: str) -> str:
-    fields = {"subject": subject, "check": check, "state": state, "found": found, "mend": mend}
+def _json(
+    subject: str, check: str, state: str, found: str, mend: str, *, figure: tuple[float, str] | None = None
+) -> str:
+    fields: dict[str, object] = {
+        "subject": subject,
+        "check": check,
+        "state": state,
+        "found": found,
+        "mend": mend,
+    }
+    if figure is not None:
+        fields |= {"value": figure[0], "unit": figure[1]}
     return json.dumps(fields, ensure_ascii=False)
 
 

@@ -18,18 +18,24 @@ _SHOWN = 500
 _CREDENTIALS = re.compile(r"//[^/?#]*@")
 
 
+Figure = tuple[float, str]
+"""A number and its unit: ms, tokens/s, USD …"""
+
+
 class Check(msgspec.Struct, frozen=True):
     """One step of looking at one part."""
 
     subject: SafeText
-    """The part: `config`, `journal`, `source ADDRESS`, `enrichment NAME`, `sink ADDRESS`."""
+    """The part: `config`, `journal`, `source ADDRESS`, `model NAME`, `enrichment NAME`, `sink ADDRESS`."""
     check: str
-    """The step in a word: address, DNS, TCP, TLS, login, topic, group, sample …"""
+    """The step in a word: address, DNS, TCP, TLS, key, login, topic, group, sample …"""
     state: State
     """`warn` works, but not as one may expect; `failed` does not work."""
     found: SafeText
     mend: SafeText
     """What to do about it; empty where nothing has to be done."""
+    figure: Figure | None = None
+    """What was measured, where something was."""
 
 
 class Stopped(Exception):
@@ -45,13 +51,13 @@ class Report:
         self._subject = safe(without_credentials(subject), _SHOWN)
         self._say = say
 
-    def ok(self, check: str, found: object) -> None:
+    def ok(self, check: str, found: object, figure: Figure | None = None) -> None:
         """All is well."""
-        self._take("ok", check, found, "")
+        self._take("ok", check, found, "", figure)
 
-    def warn(self, check: str, found: object, mend: str) -> None:
+    def warn(self, check: str, found: object, mend: str, figure: Figure | None = None) -> None:
         """It works, but not as one may expect."""
-        self._take("warn", check, found, mend)
+        self._take("warn", check, found, mend, figure)
 
     def bad(self, check: str, found: object, mend: str) -> None:
         """It does not work; what comes after it is looked at all the same."""
@@ -75,8 +81,8 @@ class Report:
         except TimeoutError:
             self.fail(check, f"{found} within {STEP_S:g} s", mend)
 
-    def _take(self, state: State, check: str, found: object, mend: str) -> None:
-        self._say(Check(self._subject, check, state, safe(str(found), _SHOWN), safe(mend, _SHOWN)))
+    def _take(self, state: State, check: str, found: object, mend: str, figure: Figure | None = None) -> None:
+        self._say(Check(self._subject, check, state, safe(str(found), _SHOWN), safe(mend, _SHOWN), figure))
 
 
 def without_credentials(address: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from backend.clock import Clock, SystemClock
-from backend.doctor import config, enrichment, journal, sinks, source
+from backend.doctor import config, enrichment, journal, model, sinks, source
 from backend.doctor.report import Check, Report, Stopped
 from backend.settings import Settings
 
@@ -21,15 +21,17 @@ Part = tuple[str, Callable[[Report], Awaitable[None]]]
 
 
 async def run_doctor(
-    settings: Settings, *, config_file: Path | None = None, clock: Clock | None = None
+    settings: Settings, *, config_file: Path | None = None, spend: bool = True, clock: Clock | None = None
 ) -> AsyncIterator[Check]:
     """Check everything that `settings` name, one `Check` a step, as they come.
 
     `config_file` is the one that was asked for, if any. Nothing is changed anywhere, but for a file that is
-    made beside a file sink's and removed at once. No step takes longer than `report.STEP_S`.
+    made beside a file sink's and removed at once. No step takes longer than `report.STEP_S`, but for the two
+    short requests to each model, which have the model's own limits; without `spend`, those that cost money
+    are not made.
     """
     clock = clock or SystemClock()
-    parts = _parts(settings, config_file)
+    parts = _parts(settings, config_file, spend=spend)
     gate = asyncio.Semaphore(AT_ONCE)
     queues: list[asyncio.Queue[Check | None]] = [asyncio.Queue() for _ in parts]  # a few checks each
     tasks = [
@@ -46,7 +48,7 @@ async def run_doctor(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _parts(settings: Settings, config_file: Path | None) -> list[Part]:
+def _parts(settings: Settings, config_file: Path | None, *, spend: bool) -> list[Part]:
     parts: list[Part] = [
         ("config", functools.partial(config.examine, settings=settings, config_file=config_file)),
         ("journal", functools.partial(journal.examine, home=Path(settings.home))),
@@ -54,9 +56,20 @@ def _parts(settings: Settings, config_file: Path | None) -> list[Part]:
     for number, one in enumerate(settings.sources):
         looking = functools.partial(source.examine, settings=settings, number=number)
         parts.append((f"source {one.uri}", looking))
+    parts += _models(settings, spend=spend)
     parts += enrichment.parts(settings.enrichment)
     for number, sink in enumerate(settings.sinks):
         parts.append((f"sink {sink.uri}", functools.partial(sinks.examine, settings=settings, number=number)))
+    return parts
+
+
+def _models(settings: Settings, *, spend: bool) -> list[Part]:
+    turns: dict[str, asyncio.Lock] = {}
+    parts: list[Part] = []
+    for name, one in settings.models.items():
+        turn = turns.setdefault(model.server_name(one) or name, asyncio.Lock())
+        looking = functools.partial(model.examine, settings=settings, name=name, spend=spend, turn=turn)
+        parts.append((f"model {name}", looking))
     return parts
 
 

@@ -91,6 +91,8 @@ def _in_force(config: SourceConfig, fixed: str | None) -> str:
     words = [f"format {fixed}" if fixed else "format recognised from the content"]
     if config.mapping or config.severity_map:
         words.append(f"{len(config.mapping)} fields and {len(config.severity_map)} severities mapped")
+    if config.wazuh_levels:
+        words.append(f"{len(config.wazuh_levels)} bands of Wazuh levels")
     if config.username:
         words.append(f"user {config.username}")
     if config.password_env or config.password_file:

@@ -25,7 +25,7 @@ def test_all_well_is_status_0_and_every_check_one_aligned_line(tmp_path: Path) -
     assert lines[0] == "config"
     assert f"source {path}" in lines
     marked = [line for line in lines if line.startswith("  ")]
-    assert all(line[2] == "✓" and line[14] == " " and line[15] != " " for line in marked), lines
+    assert all(line[2] == "✓" and line[15] == " " and line[16] != " " for line in marked), lines
     assert any("suricata_eve, Medium, lane medium: TEST" in line for line in marked)
     assert lines[-1].endswith("none failed")
 
@@ -80,7 +80,7 @@ def test_a_config_that_cant_be_used_is_status_2(
 def test_on_a_terminal_long_words_are_wrapped_under_their_column() -> None:
     check = Check(safe("source x"), "sample", "warn", safe("word " * 40), safe("mend " * 40))
     lines = list(check_lines(check, 60, colour=True))
-    assert lines[0].startswith("  \x1b[33m!\x1b[0m sample     word")
+    assert lines[0].startswith("  \x1b[33m!\x1b[0m sample      word")
     plain = [line.replace("\x1b[33m", "").replace("\x1b[0m", "") for line in lines]
     assert all(len(line) <= 60 for line in plain)
     assert all(line.startswith(" " * 15) for line in plain[1:])
