@@ -87,8 +87,18 @@ class ModelCostItem:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareItem:
+    """A part of the money, by name: a lane's, a kind of call's, or what one means has saved."""
+
+    name: Shown
+    usd: float
+    calls: int = 0
+    style: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
 class CostItem:
-    """Dollars now; `trend` is dollars a minute, oldest first; `note` says what the budget is doing."""
+    """Dollars now; `trend` is dollars a minute, oldest first; `note` says what stops or hides calls."""
 
     hour_usd: float
     today_usd: float
@@ -99,6 +109,18 @@ class CostItem:
     by_model: tuple[ModelCostItem, ...] = ()
     trend: tuple[float, ...] = ()
     note: Shown = NOTHING
+    step_down: Shown = NOTHING
+    """Which lanes do with cheaper models, and since when."""
+    forecast: Shown = NOTHING
+    """What the rate of spending comes to, in words."""
+    going: bool = False
+    """At that rate a budget is spent before the shift ends."""
+    forecast_usd: float | None = None
+    until: Shown = NOTHING
+    """Until when `forecast_usd` looks: `16:00Z`."""
+    lanes: tuple[ShareItem, ...] = ()
+    kinds: tuple[ShareItem, ...] = ()
+    savings: tuple[ShareItem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,19 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
+from backend.analysis.accounting import COUNTED, counted, most_tokens, most_usd, used_tokens
 from backend.analysis.breaker import Breaker, Permit
 from backend.analysis.budget import Allowance
-from backend.analysis.ledger import CallKind, Ledger, LedgerEntry, estimate_tokens
+from backend.analysis.entry import UNASKED
+from backend.analysis.estimate import overlong
+from backend.analysis.ledger import CallKind, Ledger, LedgerEntry
+from backend.analysis.prompts import SYSTEM
+from backend.analysis.rates import Gate
 from backend.clock import Clock
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Provider, Usage
 from backend.providers.limits import Limits
@@ -20,16 +25,12 @@ MIN_CALL_S = 1.0
 HAND_OVER_S = 0.25
 """Kept of the lane's time for the playbook, which needs a few milliseconds."""
 MAX_WAIT_S = 10.0
-"""Longest wait for a slot, or that a rate limit may ask for."""
+"""Longest wait for a slot, for a rate limit's next free place, or that a vendor may ask for."""
 WAIT_SHARE = 0.25
 """Share of the lane's time left that such a wait may take."""
 
 STOPPED = Outcome("cancelled", "reading on was pointless")
 _CANCELLED = Outcome("cancelled", "cancelled")
-_COUNTED = ("complete", "length", "filtered")
-_UNSENT = frozenset(
-    {"rate_limited", "overloaded", "auth", "not_found", "too_long", "bad_request", "unavailable"}
-)
 
 
 class Slots(Protocol):
@@ -66,6 +67,10 @@ class Rung:
     slots: Slots
     breaker: Breaker
     max_tokens: int = 1024
+    gate: Gate = field(default_factory=Gate)
+    """Its rate limits and retry budget, shared by all lanes."""
+    system: str = SYSTEM
+    """The system prompt that it is given."""
 
     @property
     def spec(self) -> str:
@@ -93,6 +98,8 @@ class CallResult(msgspec.Struct, frozen=True, gc=False):
     saved_usd: float = 0.0
     passed_over: str = ""
     """Why the call was not made at all; empty when it was."""
+    retry_in_s: float | None = None
+    """The same model may be asked once more after so many seconds; None: it is not worth it."""
 
     @property
     def words(self) -> str:
@@ -120,23 +127,26 @@ class Caller:
         *,
         on_start: Callable[[], None],
         on_text: Callable[[str], bool],
+        on_settled: Callable[[CallResult], None] | None = None,
     ) -> CallResult:
-        """Make one call, waiting first for a slot and at most once for a short rate limit.
+        """Make one call, waiting first for a slot and a place in its rate limit.
 
-        `on_start` is called when it is sent. `on_text` gets each piece and says whether to read on. When this
-        task is cancelled the call is closed, its slot and permit given back, and what it cost is booked.
+        After a rate limit that names a short time it is made once more, as far as the model's retry budget
+        goes. `on_start` is called when it is sent. `on_text` gets each piece and says whether to read on.
+        `on_settled` gets what each call that was sent came to, also when this task is cancelled: then the
+        call is closed, its slot and permit given back, and what it cost is booked.
         """
         reason = self._refusal(rung, request, purpose)
         if reason:
             return CallResult(passed_over=reason)
         if not await self._slot(rung, self._patience(purpose)):
             return CallResult(passed_over="busy: no slot became free in time")
+        told = _Told(on_start, on_text, on_settled)
         try:
-            result = await self._once(rung, request, purpose, on_start, on_text)
-            pause = self._worth_waiting(result.outcome, purpose)
-            if pause is not None:
-                await self._clock.sleep(pause)
-                again = await self._once(rung, request, purpose, on_start, on_text)
+            result = await self._once(rung, request, purpose, told, may_retry=True)
+            if result.retry_in_s is not None:
+                await self._clock.sleep(result.retry_in_s)
+                again = await self._once(rung, request, purpose, told, may_retry=False)
                 result = result if again.passed_over else again
             return result
         finally:
@@ -148,7 +158,8 @@ class Caller:
             return "no time left in the lane"
         if rung.breaker.blocked():
             return f"{rung.breaker.state}: {rung.breaker.detail}"
-        allowed, why = self._budget.allows(purpose.lane, _estimate(rung, request))
+        most = most_usd(rung.price, request)
+        allowed, why = self._budget.allows(purpose.lane, most, model=rung.spec, kind=purpose.kind)
         return "" if allowed else why
 
     async def _slot(self, rung: Rung, patience_s: float) -> bool:
@@ -159,6 +170,22 @@ class Caller:
             return False
         return True
 
+    async def _place(self, rung: Rung, tokens: int, purpose: Purpose) -> str:
+        """Wait for a place in the model's rate limits; why not, where it would take too long."""
+        now = self._clock.mono()
+        urgent = purpose.lane == "critical" and purpose.kind not in UNASKED
+        wait = rung.gate.wait_s(now, tokens, urgent=urgent)
+        if wait > self._patience(purpose):
+            return f"rate limit: the next call is free in {wait:.0f} s"
+        rung.gate.draw(now, tokens)
+        if wait > 0:
+            try:
+                await self._clock.sleep(wait)
+            except BaseException:
+                rung.gate.undo(self._clock.mono(), tokens)
+                raise
+        return ""
+
     def _left(self, purpose: Purpose) -> float | None:
         if purpose.deadline_mono is None:
             return None
@@ -168,52 +195,53 @@ class Caller:
         left = self._left(purpose)
         return MAX_WAIT_S if left is None else min(MAX_WAIT_S, left * WAIT_SHARE)
 
-    def _worth_waiting(self, outcome: Outcome, purpose: Purpose) -> float | None:
-        """How long to wait before the same model is asked again, where it named a time that fits the lane."""
-        asked = outcome.retry_after_s
-        if outcome.error_class != "rate_limited" or asked is None or asked > self._patience(purpose):
-            return None
-        return max(asked, 0.05)
-
     async def _once(
-        self,
-        rung: Rung,
-        request: ModelRequest,
-        purpose: Purpose,
-        on_start: Callable[[], None],
-        on_text: Callable[[str], bool],
+        self, rung: Rung, request: ModelRequest, purpose: Purpose, told: "_Told", *, may_retry: bool
     ) -> CallResult:
+        tokens = most_tokens(request)
+        late = await self._place(rung, tokens, purpose)
+        if late:
+            return CallResult(passed_over=late)
         # From here to `send` nothing waits, so two calls cannot both pass on the same last dollar.
         reason = self._refusal(rung, request, purpose)
         permit = None if reason else rung.breaker.permit()
         if permit is None:
+            rung.gate.undo(self._clock.mono(), tokens)
             return CallResult(passed_over=reason or f"{rung.breaker.state}: {rung.breaker.detail}")
         entry = self._ledger.send(
             alert_id=purpose.alert_id,
             lane=purpose.lane,
             model=rung.spec,
-            estimate_usd=_estimate(rung, request),
+            estimate_usd=most_usd(rung.price, request),
             kind=purpose.kind,
         )
+        if may_retry and purpose.kind != "repair":
+            rung.gate.retries.earn()
+            rung.gate.repairs.earn()
         limits = self._limits(rung, purpose)
-        outcome, usage, chars = _CANCELLED, Usage(), 0
+        end, chars = Ended(_CANCELLED), 0
         result = CallResult()
         try:
-            on_start()
+            told.on_start()
             async with aclosing(
                 self._open(rung.provider, request, limits=limits, clock=self._clock)
             ) as chunks:
                 async for chunk in chunks:
                     if isinstance(chunk, Ended):
-                        outcome, usage = chunk.outcome, chunk.usage
+                        end = chunk
                         break
                     chars += len(chunk.text)
-                    if not on_text(chunk.text):
-                        outcome = STOPPED
+                    if not told.on_text(chunk.text) or overlong(request, chars):
+                        end = Ended(STOPPED)
                         break
         finally:
-            self._judge(permit, outcome, lane_cut=limits.total_s < rung.limits.total_s, purpose=purpose)
-            result = self._book(rung, request, entry, Ended(outcome, usage), chars)
+            pause = self._pause(rung, end.outcome, purpose) if may_retry else None
+            cut = limits.total_s < rung.limits.total_s
+            self._judge(permit, end.outcome, lane_cut=cut, retried=pause is not None)
+            result = self._book(rung, request, entry, end, chars)
+            result = msgspec.structs.replace(result, retry_in_s=pause)
+            if told.on_settled is not None:
+                told.on_settled(result)
         return result
 
     def _limits(self, rung: Rung, purpose: Purpose) -> Limits:
@@ -223,10 +251,26 @@ class Caller:
             return own
         return Limits(min(own.first_token_s, left), own.idle_s, left)
 
-    def _judge(self, permit: Permit, outcome: Outcome, *, lane_cut: bool, purpose: Purpose) -> None:
+    def _pause(self, rung: Rung, outcome: Outcome, purpose: Purpose) -> float | None:
+        """How long to wait before the same model is asked again; None where it is not.
+
+        Only where it named a time that fits the lane, and its retry budget has one left, which this spends.
+        Everybody else's next call waits as long: what they would get is known.
+        """
+        asked = outcome.retry_after_s
+        if outcome.error_class != "rate_limited" or asked is None or asked > self._patience(purpose):
+            return None
+        if not rung.gate.retries.spend():
+            return None
+        pause = max(asked, 0.05)
+        rung.gate.hold(self._clock.mono(), pause)
+        return pause
+
+    @staticmethod
+    def _judge(permit: Permit, outcome: Outcome, *, lane_cut: bool, retried: bool) -> None:
         """Tell the breaker what the ending says about the model, and nothing where it says nothing."""
         words = CallResult(outcome).words[:120]
-        if outcome is STOPPED or outcome.kind in _COUNTED:
+        if outcome is STOPPED or outcome.kind in COUNTED:
             permit.succeeded()
         elif outcome.kind == "cancelled" or outcome.error_class == "too_long":
             permit.dropped()
@@ -234,7 +278,7 @@ class Caller:
             permit.dropped()  # the lane ran out of time, not the model
         elif outcome.error_class in ("auth", "not_found"):
             permit.refused(words)
-        elif outcome.error_class == "rate_limited" and self._worth_waiting(outcome, purpose) is not None:
+        elif retried:
             permit.dropped()
         else:
             named = outcome.error_class == "rate_limited" and outcome.retry_after_s is not None
@@ -242,10 +286,17 @@ class Caller:
             permit.failed(words, at_once=at_once, cool_off_s=outcome.retry_after_s)
 
     def _book(
-        self, rung: Rung, request: ModelRequest, entry: LedgerEntry, end: Ended, chars: int
+        self,
+        rung: Rung,
+        request: ModelRequest,
+        entry: LedgerEntry,
+        end: Ended,
+        chars: int,
     ) -> CallResult:
         outcome = end.outcome
-        usage, estimated = _counted(request, outcome, end.usage, chars)
+        usage, estimated = counted(request, outcome, end.usage, chars)
+        drawn = most_tokens(request)
+        rung.gate.settle(self._clock.mono(), drawn=drawn, used=used_tokens(usage), limits=end.limits)
         settled = self._ledger.settle(
             entry,
             usage=usage,
@@ -257,26 +308,9 @@ class Caller:
         return CallResult(outcome, usage, settled.usd, settled.saved_usd)
 
 
-def _request_tokens(request: ModelRequest) -> int:
-    return estimate_tokens(len(request.system) + sum(len(message.text) for message in request.messages))
+class _Told(msgspec.Struct, frozen=True, gc=False):
+    """Who is told of a call's course."""
 
-
-def _estimate(rung: Rung, request: ModelRequest) -> float:
-    """The most that the call can cost: all input fresh, the longest answer."""
-    return cost_usd(rung.price, Usage(_request_tokens(request), request.max_tokens))
-
-
-def _counted(request: ModelRequest, outcome: Outcome, usage: Usage, chars: int) -> tuple[Usage, bool]:
-    """The vendor's count where it stands, else the text's length says it; True where any is a guess."""
-    asked = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
-    if outcome.kind in _COUNTED and asked and (usage.output_tokens or not chars):
-        return usage, False
-    turned_away = outcome.error_class in _UNSENT or (outcome.status or 0) >= 400
-    if turned_away and not chars and not asked:
-        return usage, False  # no work was done, so none is billed
-    guess = msgspec.structs.replace(
-        usage,
-        input_tokens=usage.input_tokens if asked else _request_tokens(request),
-        output_tokens=max(usage.output_tokens, estimate_tokens(chars)),
-    )
-    return guess, guess != usage
+    on_start: Callable[[], None]
+    on_text: Callable[[str], bool]
+    on_settled: Callable[[CallResult], None] | None

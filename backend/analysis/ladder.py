@@ -1,4 +1,4 @@
-"""One investigation: the planned model, the next in the chain, and at last the playbook."""
+"""One investigation: the planned model, the next in the chain, a like alert's analysis, the playbook."""
 
 import asyncio
 import hashlib
@@ -10,17 +10,21 @@ import msgspec
 
 from backend.alerts.model import Alert
 from backend.alerts.text import SafeText, safe_lines
-from backend.analysis.attempt import Answer, Climb, Emit
+from backend.analysis.attempt import Answer, Check, Climb
 from backend.analysis.call import Caller, Purpose, Rung
 from backend.analysis.guardrails import grounding
 from backend.analysis.ledger import CallKind
-from backend.analysis.model import Analysis, Guardrails, Verdict
+from backend.analysis.likes import Likes
+from backend.analysis.model import Analysis, AnalysisKind, Guardrails, Verdict
+from backend.analysis.pane import Emit, Reader
 from backend.analysis.prompts import Exchange, build_followup, build_request
 from backend.analysis.question import AnswerReader, FollowUp, answered
+from backend.analysis.race import Asking, Race
+from backend.analysis.repair import NOTE, WithheldReader, withheld
 from backend.analysis.verdict_stream import NARRATIVE_CHARS, Reading, VerdictReader
 from backend.clock import Clock
 from backend.enrichment.base import Evidence
-from backend.providers.base import Chunk, Ended, Outcome, Text
+from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Text
 
 PLAYBOOK = ("playbook", "built-in")
 """Provider and model under which the playbook's answers are recorded."""
@@ -53,6 +57,8 @@ class AnalysisJob(msgspec.Struct, frozen=True):
     """The journal's id, for the ledger."""
     analysis: Analysis | None = None
     """For a follow-up: what the investigation found."""
+    kind: CallKind = "analysis"
+    """Why an investigation is made, for the ledger; a follow-up is always a question."""
 
 
 class Ladder:
@@ -71,7 +77,14 @@ class Ladder:
         playbook: PlaybookStream,
         playbook_judge: PlaybookJudge | None = None,
         playbook_answer: PlaybookAnswer,
+        likes: Likes | None = None,
+        hedge_after_s: float | None = None,
     ) -> None:
+        """`likes` are shared by the ladders of all lanes. `hedge_after_s`: after so long without a word
+        from a model, the next one is started beside it (`backend.analysis.race`); None never does.
+        """
+        self._likes = likes
+        self._hedge_after_s = hedge_after_s or None
         self._chain = tuple(chain)
         self._caller = caller
         self._clock = clock
@@ -101,28 +114,66 @@ class Ladder:
         The verdict is emitted (`VerdictReady`) the moment its line is whole and valid, then the narrative.
         A rung that fails before it has shown anything leaves no trace but its line in `attempts`; one that
         fails later stays in the transcript, and the next is a new attempt. A stream that breaks after its
-        verdict was whole gives that verdict, marked partial. May be cancelled at any time.
+        verdict was whole gives that verdict, marked partial. An answer that breaks the form is mended once;
+        where models did answer, but none in the form, the verdict is "Insufficient Data", for a human. May be
+        cancelled at any time.
         """
         climb = self._climb(job, emit)
         nonce = self._nonce(job.alert)
 
+        def request(rung: Rung) -> ModelRequest:
+            return build_request(
+                job.alert,
+                job.evidence,
+                job.signals,
+                nonce=nonce,
+                max_tokens=rung.max_tokens,
+                system=rung.system,
+            )
+
         def check(reading: Reading) -> tuple[str, ...]:
             return grounding.check(reading.verdict, reading.narrative, job.alert, job.evidence)
 
-        for position, rung in enumerate(self._chain):
-            request = build_request(
-                job.alert, job.evidence, job.signals, nonce=nonce, max_tokens=rung.max_tokens
-            )
-            answer = await climb.model(rung, request, VerdictReader(job.turn), _has_verdict, check)
-            if answer is not None:
-                return self._analysis(job, climb, answer, degraded=position > 0)
+        planned = climb.purpose.kind == "analysis"  # what nobody asked for is neither hurried nor mended
+        asking = Asking(request, lambda: VerdictReader(job.turn), _has_verdict, check, mends=planned)
+        race = Race(climb, self._chain, asking, self._hedge_after_s if planned else None)
+        answer = await race.run()
+        if answer is not None:
+            analysis = self._analysis(job, climb, answer, "model", degraded=not answer.planned)
+            if self._likes is not None:
+                self._likes.keep(job.alert, job.evidence, job.signals, job.alert_id, analysis)
+            return analysis
+        return self._cached(job, climb) or await self._by_playbook(job, climb, check)
+
+    def _cached(self, job: AnalysisJob, climb: Climb) -> Analysis | None:
+        """The analysis of a like alert, where no model could be had at all."""
+        if self._likes is None or not self._chain or climb.unusable or climb.purpose.kind != "analysis":
+            return None
+        like = self._likes.find(job.alert, job.evidence, job.signals, job.lane)
+        if like is None:
+            return None
+        verdict, narrative = self._likes.told(like)
+        answer = climb.judged(verdict, narrative, ("cache", f"alert {like.alert_id}"))
+        answer = msgspec.structs.replace(answer, provider=like.provider, model=like.model)
+        return self._analysis(job, climb, answer, "cache", degraded=True)
+
+    async def _by_playbook(self, job: AnalysisJob, climb: Climb, check: Check) -> Analysis:
+        """The built-in analyst's verdict; withheld where no answer of a model could be used."""
         if self._playbook_judge is not None:
             verdict, narrative = self._playbook_judge(job.alert, job.evidence, job.signals)
+            if climb.unusable:
+                verdict = withheld(verdict, job.alert.head.severity_id)
             answer = climb.judged(verdict, narrative, PLAYBOOK)
+            if climb.unusable:
+                reading = msgspec.structs.replace(answer.reading, notes=(NOTE,))
+                answer = msgspec.structs.replace(answer, reading=reading)
         else:
             stream = self._playbook(job.alert, job.evidence, job.signals)
-            answer = await climb.playbook(stream, VerdictReader(job.turn), PLAYBOOK, check)
-        return self._analysis(job, climb, answer, degraded=bool(self._chain))
+            reader: Reader = VerdictReader(job.turn)
+            if climb.unusable:
+                reader = WithheldReader(reader, job.alert.head.severity_id)
+            answer = await climb.playbook(stream, reader, PLAYBOOK, check)
+        return self._analysis(job, climb, answer, "playbook", degraded=bool(self._chain))
 
     async def ask(self, job: AnalysisJob, history: Sequence[Exchange], question: str, emit: Emit) -> FollowUp:
         """Answer an analyst's question on an alert; streams narrative deltas only, no verdict.
@@ -136,8 +187,8 @@ class Ladder:
         def check(reading: Reading) -> tuple[str, ...]:
             return grounding.check(None, reading.narrative, job.alert, job.evidence)
 
-        for position, rung in enumerate(self._chain):
-            request = build_followup(
+        def request(rung: Rung) -> ModelRequest:
+            return build_followup(
                 job.alert,
                 job.evidence,
                 job.signals,
@@ -146,16 +197,19 @@ class Ladder:
                 question=question,
                 nonce=nonce,
                 max_tokens=rung.max_tokens,
+                system=rung.system,
             )
-            answer = await climb.model(rung, request, AnswerReader(job.turn), answered, check)
-            if answer is not None:
-                return _follow_up(climb, answer, degraded=position > 0)
+
+        asking = Asking(request, lambda: AnswerReader(job.turn), answered, check)
+        answer = await Race(climb, self._chain, asking).run()
+        if answer is not None:
+            return _follow_up(climb, answer, degraded=not answer.planned)
         text = self._playbook_answer(job.alert, job.evidence, job.analysis, question)
         answer = await climb.playbook(_said(text), AnswerReader(job.turn), PLAYBOOK, check)
         return _follow_up(climb, answer, degraded=bool(self._chain))
 
     def _climb(self, job: AnalysisJob, emit: Emit) -> Climb:
-        kind: CallKind = "question" if job.turn else "analysis"
+        kind: CallKind = "question" if job.turn else job.kind
         purpose = Purpose(job.alert_id, job.lane, job.deadline_mono, kind)
         return Climb(self._clock, self._caller, purpose, job.turn, emit)
 
@@ -163,15 +217,16 @@ class Ladder:
         """Delimiters that nobody outside this process can guess, and that a follow-up finds again."""
         return hashlib.blake2b(alert.head.uid.encode(), key=self._nonce_key, digest_size=8).hexdigest()
 
-    def _analysis(self, job: AnalysisJob, climb: Climb, answer: Answer, *, degraded: bool) -> Analysis:
+    def _analysis(
+        self, job: AnalysisJob, climb: Climb, answer: Answer, kind: AnalysisKind, *, degraded: bool
+    ) -> Analysis:
         reading = answer.reading
         verdict = reading.verdict
-        by_playbook = (answer.provider, answer.model) == PLAYBOOK
         notes = reading.notes if verdict is not None else (*reading.notes, reading.problem)
         return Analysis(
             verdict=verdict or NO_ANALYST,
             narrative=reading.narrative,
-            kind="playbook" if by_playbook else "model",
+            kind=kind,
             provider=answer.provider,
             model=answer.model,
             attempts=tuple(climb.attempts),

@@ -116,6 +116,8 @@ class AttemptStarted(msgspec.Struct, frozen=True, gc=False):
     wall_ms: int
     number: int = 1
     """Which attempt of this turn; above 1 the pane shows it as a new attempt."""
+    note: str = ""
+    """A word on what kind of attempt it is (repair: the same model mends its answer); empty for most."""
 
 
 class Delta(msgspec.Struct, frozen=True, gc=False):

@@ -10,6 +10,8 @@ import msgspec
 
 from backend.alerts.model import Alert
 from backend.alerts.text import SafeText
+from backend.analysis.estimate import estimate_tokens
+from backend.analysis.examples import EXAMPLES
 from backend.analysis.guardrails.data_block import data_block, harmless
 from backend.analysis.model import ACTIONS, Analysis
 from backend.analysis.playbook.wire import verdict_line
@@ -20,6 +22,8 @@ MAX_EXCHANGES = 6
 """Earlier questions and answers a follow-up carries along, the newest."""
 ANSWER_CHARS = 4_000
 QUESTION_CHARS = 2_000
+CUT = "[Cut off here: the connection or the length limit ended this answer.]"
+"""Stands after the assistant's own words where they are not whole, so that it can go on from them."""
 
 SYSTEM = f"""\
 You are a SOC analyst. You triage one security alert: decide what it is and show the evidence for it.
@@ -82,22 +86,52 @@ _QUESTION = (
 )
 
 
+_GO_ON = (
+    'Your answers that end with "{cut}" are not whole. If you are asked to go on, begin where the last of '
+    "them breaks off and repeat nothing."
+)
+
+
+def system_prompt(least_tokens: int | None = None) -> str:
+    """The system prompt, with as many worked examples as lift it over what the vendor needs to cache it.
+
+    Bare where that is long enough, where the vendor caches nothing on request, or nothing as short as all
+    examples together.
+    """
+    if least_tokens is None or estimate_tokens(len(SYSTEM)) >= least_tokens:
+        return SYSTEM
+    text = f"{SYSTEM}\n\n# More examples"
+    for example in EXAMPLES:
+        text = f"{text}\n\n{example}"
+        if estimate_tokens(len(text)) >= least_tokens:
+            return text
+    return SYSTEM
+
+
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """An earlier follow-up: the analyst's question and the answer it got."""
 
     question: SafeText
     answer: SafeText
+    cut: bool = False
+    """The answer is not whole."""
 
 
 def build_request(
-    alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], *, nonce: str, max_tokens: int
+    alert: Alert,
+    evidence: Sequence[Evidence],
+    signals: Sequence[str],
+    *,
+    nonce: str,
+    max_tokens: int,
+    system: str = SYSTEM,
 ) -> ModelRequest:
     """The request for an investigation.
 
     `nonce` is random, unknown to whoever wrote the alert, and the same for the follow-ups on it, so that
     those share its prefix. `signals` are what `guardrails.injection` found.
     """
-    return ModelRequest(SYSTEM, (_opening(alert, evidence, signals, nonce),), max_tokens)
+    return ModelRequest(system, (_opening(alert, evidence, signals, nonce),), max_tokens)
 
 
 def build_followup(
@@ -110,8 +144,12 @@ def build_followup(
     question: str,
     nonce: str,
     max_tokens: int,
+    system: str = SYSTEM,
 ) -> ModelRequest:
-    """The request for a follow-up: the investigation's, its answer, earlier exchanges, and the question."""
+    """The request for a follow-up: the investigation's, its answer, earlier exchanges, and the question.
+
+    An answer that broke off ends in `CUT`, so that a question such as "go on" can be answered from there.
+    """
     messages = [_opening(alert, evidence, signals, nonce)]
     if analysis is not None:
         messages.append(Message("assistant", answer_text(analysis)))
@@ -119,20 +157,30 @@ def build_followup(
         messages.append(Message("assistant", "No verdict was reached."))
     for exchange in history[-MAX_EXCHANGES:]:
         messages.append(_asked(exchange.question))
-        answer = harmless(exchange.answer[:ANSWER_CHARS])
+        answer = _said(exchange.answer, cut=exchange.cut)
         messages.append(Message("assistant", answer or "No answer was reached."))
-    messages.append(_asked(question))
-    return ModelRequest(SYSTEM, tuple(messages), max_tokens)
+    cut = (analysis is not None and analysis.partial) or any(one.cut for one in history[-MAX_EXCHANGES:])
+    messages.append(_asked(question, cut=cut))
+    return ModelRequest(system, tuple(messages), max_tokens)
 
 
 def answer_text(analysis: Analysis) -> str:
-    """A finished analysis in the form a model would have written it."""
-    text = f"{verdict_line(analysis.verdict)}\n\n{analysis.narrative[:ANSWER_CHARS]}"
-    return harmless(text.rstrip())
+    """An analysis in the form a model would have written it; one that broke off says so at its end."""
+    told = _said(analysis.narrative, cut=analysis.partial)
+    return f"{harmless(verdict_line(analysis.verdict))}\n\n{told}".rstrip()
 
 
-def _asked(question: str) -> Message:
-    return Message("user", _QUESTION.format(question=harmless(question[:QUESTION_CHARS])))
+def _said(text: str, *, cut: bool) -> str:
+    """What the assistant wrote, capped: its beginning, or the end that it can go on from."""
+    if not cut:
+        return harmless(text[:ANSWER_CHARS].rstrip())
+    kept = text[-ANSWER_CHARS:].rstrip()
+    return f"{harmless(kept)} {CUT}".lstrip()
+
+
+def _asked(question: str, *, cut: bool = False) -> Message:
+    told = _QUESTION.format(question=harmless(question[:QUESTION_CHARS]))
+    return Message("user", f"{told}\n{_GO_ON.format(cut=CUT)}" if cut else told)
 
 
 def _opening(alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], nonce: str) -> Message:

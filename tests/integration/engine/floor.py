@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backend.api import Command, Detail, Reply, Row, TranscriptSlice
+from backend.clock import Clock
 from backend.engine import Engine, Settings, export_records
 from backend.settings import SinkConfig, SourceConfig
 from tests.support.watchfloor import wait_for
@@ -58,8 +59,8 @@ class Floor:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Floor]:
-    engine = Engine(settings, paced=False)
+def running(settings: Settings, clock: Clock | None = None) -> Iterator[Floor]:
+    engine = Engine(settings, paced=False, clock=clock)
     engine.start()
     try:
         engine.wait_started(30)

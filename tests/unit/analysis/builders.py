@@ -9,9 +9,11 @@ from backend.alerts.text import safe
 from backend.analysis.breaker import Breaker
 from backend.analysis.budget import Budget
 from backend.analysis.call import Caller, Rung
+from backend.analysis.forecast import Shift
 from backend.analysis.ladder import AnalysisJob, Ladder
 from backend.analysis.ledger import Ledger, LedgerEntry
-from backend.analysis.model import Analysis, TranscriptEvent
+from backend.analysis.likes import Likes
+from backend.analysis.model import Analysis, TranscriptEvent, Verdict
 from backend.clock import Clock
 from backend.enrichment.base import Evidence, Finding
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Provider, Text, Usage
@@ -155,12 +157,15 @@ class Rig:
         price: Price = FREE,
         playbook: Callable[[Alert, Sequence[Evidence], Sequence[str]], AsyncIterator[Chunk]] = fake_playbook,
         slots: int = 4,
-        **budget: float,
+        clock: FakeClock | None = None,
+        likes: Likes | None = None,
+        hedge_after_s: float | None = None,
+        **budget: float | Shift | None,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.entries: list[LedgerEntry] = []
         self.ledger = Ledger(self.clock, self.entries.append)
-        self.budget = Budget(self.ledger, **budget)
+        self.budget = Budget(self.ledger, **budget)  # type: ignore[arg-type]  # limits pass through by name
         caller = Caller(self.clock, self.ledger, self.budget, straight)
         self.rungs = [
             Rung(
@@ -173,7 +178,15 @@ class Rig:
             )
             for number, model in enumerate(models)
         ]
-        self.ladder = Ladder(self.rungs, caller, self.clock, playbook=playbook, playbook_answer=fake_answer)
+        self.ladder = Ladder(
+            self.rungs,
+            caller,
+            self.clock,
+            playbook=playbook,
+            playbook_answer=fake_answer,
+            likes=likes,
+            hedge_after_s=hedge_after_s,
+        )
         self.events: list[TranscriptEvent] = []
 
     def job(self, *, lane: str = "high", left_s: float | None = 300.0, **fields: object) -> AnalysisJob:
@@ -186,3 +199,15 @@ class Rig:
 
     def shown(self) -> list[str]:
         return [type(event).__name__ for event in self.events]
+
+
+def analysis(**fields: object) -> Analysis:
+    """A finished analysis, as another part of the pipeline is handed it."""
+    base: dict[str, object] = {
+        "verdict": Verdict("Suspicious", 0.5, safe("something")),
+        "narrative": safe("text"),
+        "kind": "model",
+        "provider": "a",
+        "model": "b",
+    }
+    return Analysis(**{**base, **fields})  # type: ignore[arg-type]  # fields pass through by name

@@ -86,14 +86,9 @@ async def test_a_failure_before_any_content_is_not_seen(outcome: Outcome) -> Non
     ("script", "end"),
     [
         (([line()[:90]], RESET), "error"),
-        (([line()[:90]], Outcome("length")), "length"),
         (([line()[:90]], Outcome("idle", "silence")), "idle"),
         (([line()[:90]], Outcome("truncated")), "truncated"),
-        (([line()[:90]], COMPLETE), "invalid"),
-        ((["I'm sorry, I can't help. "], COMPLETE), "invalid"),
         ((["I'm sorry, I can't help. "], Outcome("filtered")), "filtered"),
-        (([line(confidence=7), "\n", NARRATIVE], COMPLETE), "invalid"),
-        (([line(), "\n", line(verdict="Benign")], COMPLETE), "invalid"),
     ],
 )
 async def test_a_failure_after_content_stays_and_the_next_is_a_new_attempt(script: Script, end: str) -> None:
@@ -122,12 +117,12 @@ async def test_an_invalid_object_is_read_no_further() -> None:
     model = FakeModel(([line(verdict="Fine"), *(["more "] * 500)], COMPLETE))
     rig = Rig(model)
     await rig.run()
-    assert model.closed == 1
+    assert model.closed == len(model.requests) == 2, "it is asked to mend it once"
     assert not any(isinstance(event, Delta) and "more" in event.text for event in rig.events)
 
 
 async def test_all_models_down_the_playbook_answers() -> None:
-    rig = Rig(FakeModel(([], OVERLOADED)), FakeModel((["No."], COMPLETE)))
+    rig = Rig(FakeModel(([], OVERLOADED)), FakeModel(([], RESET)))
     analysis = await rig.run()
     assert (analysis.kind, analysis.provider, analysis.degraded) == ("playbook", "playbook", True)
     assert analysis.verdict.verdict == "Suspicious"
@@ -316,7 +311,7 @@ async def test_a_refusal_before_any_work_costs_nothing() -> None:
 
 async def test_what_failed_attempts_cost_is_counted() -> None:
     rig = Rig(
-        FakeModel((["no json"], COMPLETE, Usage(100, 10))),
+        FakeModel((["no json"], RESET, Usage(100, 10))),
         FakeModel((list(answer()), COMPLETE, Usage(200, 20)), name="second"),
         price=DEAR,
     )

@@ -137,10 +137,11 @@ def test_the_reserve_is_for_critical_alone(clock: FakeClock) -> None:
     assert why == "the hour's budget is spent: $6.50 of $10.00, 30% of it kept for critical"
     assert budget.allows("critical", 3.5)[0]
     assert not budget.allows("critical", 3.6)[0]
+    assert budget.allows("critical", 0.1)[0]
     spend(ledger, 0.5)
     assert "reserve" in budget.note()
     spend(ledger, 3.0, "critical")
-    assert budget.note() == "the hour's budget is spent: the playbook answers"
+    assert budget.note() == "hour's budget is spent: the playbook answers"
     assert budget.allows("low", 0.0)[0], "local models cost nothing"
     clock.pass_s(3600)
     assert budget.allows("high", 0.6)[0]

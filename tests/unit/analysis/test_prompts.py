@@ -10,7 +10,7 @@ from backend.alerts.model import Fact, Process
 from backend.alerts.text import SafeText, safe
 from backend.analysis.guardrails.data_block import ALERT_CHARS, clean, data_block
 from backend.analysis.model import ACTIONS, VERDICTS, Analysis, KeyFact, Verdict
-from backend.analysis.prompts import SYSTEM, Exchange, build_followup, build_request
+from backend.analysis.prompts import ANSWER_CHARS, CUT, SYSTEM, Exchange, build_followup, build_request
 from backend.analysis.verdict_stream import VerdictReader
 from tests.unit.analysis.builders import EVIDENCE, alert
 
@@ -150,3 +150,45 @@ def test_a_followup_without_an_analysis(analysis: Analysis | None) -> None:
     asked = build_followup(alert(), (), (), analysis, (), question="Why?", nonce=NONCE, max_tokens=200)
     assert [message.role for message in asked.messages] == ["user", "assistant", "user"]
     assert all(message.text for message in asked.messages)
+
+
+def partial(narrative: str) -> Analysis:
+    verdict = Verdict("Suspicious", 0.6, safe("Odd login."))
+    return Analysis(verdict, SafeText(narrative), "model", "fake", "m", partial=True)
+
+
+def asked_on(analysis: Analysis | None, *history: Exchange) -> list[str]:
+    request = build_followup(
+        alert(), EVIDENCE, (), analysis, history, question="go on", nonce=NONCE, max_tokens=200
+    )
+    return [message.text for message in request.messages]
+
+
+def test_a_question_on_what_broke_off_can_go_on_from_it() -> None:
+    *_, said, question = asked_on(partial("It began <|im_end|> at three and"))
+    assert said.endswith(f"at three and {CUT}")
+    assert "<|im_end|>" not in said
+    assert '"verdict":"Suspicious"' in said
+    assert "go on" in question
+    assert CUT in question
+
+
+def test_of_a_long_text_that_broke_off_the_end_is_kept() -> None:
+    *_, said, _ = asked_on(partial("a" * 40_000 + " and then"))
+    assert said.endswith(f" and then {CUT}")
+    assert len(said) < ANSWER_CHARS + 1_000
+
+
+def test_an_answer_that_broke_off_is_the_last_of_the_assistants_turns() -> None:
+    *_, earlier, _, said, question = asked_on(
+        Analysis(Verdict("Suspicious", 0.6, safe("Odd.")), SafeText("Whole."), "model", "fake", "m"),
+        Exchange(safe("Why?"), safe("Because it"), cut=True),
+    )
+    assert CUT not in earlier
+    assert said == f"Because it {CUT}"
+    assert "repeat nothing" in question
+
+
+def test_nothing_is_called_cut_that_is_whole() -> None:
+    texts = asked_on(None, Exchange(safe("Why?"), safe("Because.")))
+    assert not any("ut off" in text for text in texts[1:])

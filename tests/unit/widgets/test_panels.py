@@ -9,7 +9,7 @@ from textual.widget import Widget
 from tests.unit.widgets.wall import COST, EVIDENCE, LANES, SOURCES, STAGES, WATERFALL, Wall, hostile
 from themes.definitions import GROUNDS, LIGHT, THEMES
 from widgets.cost import CostPanel, cost_runs
-from widgets.data import EvidenceItem, StageItem, WaterfallBar, WaterfallData
+from widgets.data import EvidenceItem, ShareItem, StageItem, WaterfallBar, WaterfallData
 from widgets.evidence import EvidencePanel
 from widgets.heading import PaneTitle
 from widgets.lanes import LaneDepthPanel, LanesBar
@@ -102,12 +102,47 @@ def test_cost_is_shown_against_its_budgets() -> None:
         "$35.10",
         "312 calls",
         "1 call ",
-        "medium steps down",
+        "▲ medium steps down",
     ):
         assert part in text
-    line = "".join(part for part, _ in cost_runs(COST))
+    calm = replace(COST, note=shown(""))
+    line = "".join(part for part, _ in cost_runs(calm, 120))
     assert line.startswith("$1.84/h of 5.00 ")
     assert line.endswith("today $11.20")
+    wide = "".join(
+        part for part, _ in cost_runs(replace(calm, forecast_usd=21.6, until=shown("16:00Z")), 200)
+    )
+    assert wide.endswith("today $11.20 of 50.00  $21.60 by 16:00Z")
+    assert "".join(part for part, _ in cost_runs(COST, 80)) == "▲ $1.84/h of 5.00  today $11.20"
+    daily = replace(calm, hour_budget_usd=None)
+    assert "".join(part for part, _ in cost_runs(daily, 80)) == "$1.84/h  today $11.20 of 50.00"
+
+
+def test_money_that_runs_short_is_told_in_words_with_a_sign() -> None:
+    panel = CostPanel()
+    short = replace(
+        COST,
+        note=shown(""),
+        going=True,
+        forecast=shown("at this rate the day's budget is spent at 14:20Z"),
+        step_down=shown("low and medium on local models since 13:02Z, high on cheaper models since 13:20Z"),
+        lanes=(ShareItem(shown("critical"), 3.0, 41, "lane-critical"), ShareItem(shown("low"), 1.0, 2)),
+        kinds=(ShareItem(shown("analyses"), 3.5), ShareItem(shown("questions"), 0.5)),
+        savings=(ShareItem(shown("folds"), 35.1),),
+    )
+    panel.show(short)
+    for width in (42, 60):
+        lines = _built(panel, width)
+        assert max(len(line) for line in lines) <= width
+        warned = [line for line in lines if line.startswith(" ▲ ")]
+        assert [line.split()[1] for line in warned] == ["at", "low"]
+        critical, low = (
+            next(line for line in lines if line.split()[0] == name) for name in ("critical", "low")
+        )
+        assert critical.count("━") == pytest.approx(3 * low.count("━"), abs=1)
+        assert critical.rstrip().endswith("41 calls    $3.00")
+        assert any("analyses $3.50 · questions $0.50" in line for line in lines)
+        assert any(line.split() == ["Saved", "by", "folds", "$35.10"] for line in lines)
 
 
 def test_sources_are_shortened_then_summed_up() -> None:
