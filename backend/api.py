@@ -46,7 +46,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """The verdict in force: the human's if there is one, else the machine's; empty while there is none."""
     confidence: float = 0.0
     verdict_ms: int = 0
-    """Wall clock of the machine's verdict, 0 while there is none."""
+    """Wall clock of the machine's first verdict, which the deadline is for; 0 while there is none."""
     analysed_by: str = ""
     """provider:model that answered."""
     degraded: bool = False
@@ -104,6 +104,32 @@ class ModelCost(msgspec.Struct, frozen=True, gc=False):
     cache_read_tokens: int
 
 
+class CostShare(msgspec.Struct, frozen=True, gc=False):
+    """One lane's part of this day's spend, or that of one kind of call (`analysis.entry.CallKind`)."""
+
+    name: str
+    usd: float
+    calls: int
+
+
+class Saving(msgspec.Struct, frozen=True, gc=False):
+    """What one means has saved this day; `backend.analysis.savings` says by which rule."""
+
+    by: str
+    """prompt_cache, folds, answers, batches or tiers."""
+    usd: float
+
+
+class SpeculationCost(msgspec.Struct, frozen=True, gc=False):
+    """This day's calls made before anybody asked; what was never wanted is waste."""
+
+    calls: int = 0
+    usd: float = 0.0
+    used: int = 0
+    """Calls whose answer was wanted in the end."""
+    used_usd: float = 0.0
+
+
 class CostView(msgspec.Struct, frozen=True, gc=False):
     """Dollars now."""
 
@@ -113,11 +139,28 @@ class CostView(msgspec.Struct, frozen=True, gc=False):
     budget_hour_usd: float | None
     budget_day_usd: float | None
     saved_usd: float
+    """All that `savings` tells apart, of this day."""
     by_model: tuple[ModelCost, ...] = ()
     trend: tuple[float, ...] = ()
     """Dollars per minute, oldest first."""
     note: str = ""
-    """What the budget is doing just now, in words; empty when it does nothing."""
+    """What stops calls just now, or keeps them from being counted, in words; empty when nothing does."""
+    by_lane: tuple[CostShare, ...] = ()
+    by_kind: tuple[CostShare, ...] = ()
+    savings: tuple[Saving, ...] = ()
+    speculation: SpeculationCost = SpeculationCost()
+    usd_per_hour_now: float = 0.0
+    """The rate of spending, weighted over the last quarter of an hour."""
+    forecast_usd: float | None = None
+    """What this day will have cost at the shift's end at that rate; None where nothing is spent."""
+    forecast_until: str = ""
+    """Until when it looks, `16:00Z`: the end of the shift, or of the UTC day where that comes first."""
+    gone_ms: int | None = None
+    """When, at that rate, the first budget is spent; None: not before the shift's end."""
+    forecast: str = ""
+    """The forecast in words; empty where nothing is spent."""
+    step_down: str = ""
+    """Which lanes do with cheaper models than planned, and since when, in words; empty where none does."""
 
 
 class ModelView(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +174,23 @@ class ModelView(msgspec.Struct, frozen=True, gc=False):
     slots: int
     state: Literal["ready", "cooling", "failed"] = "ready"
     detail: str = ""
+
+
+class SpeculationView(msgspec.Struct, frozen=True, gc=False):
+    """What analysing alerts before they were opened has brought, since start."""
+
+    running: int = 0
+    """Second analyses being made now in slots that nobody needed."""
+    hits: int = 0
+    """Alerts that were opened after work on them had begun early."""
+    misses: int = 0
+    """Alerts worked on early that were closed, claimed by others or left without being opened."""
+    saved_s: float = 0.0
+    """Seconds of waiting for the first words that the hits saved: what had passed of them at the opening."""
+    spent_usd: float = 0.0
+    """What calls cost that were made only because an alert might be opened."""
+    wasted_usd: float = 0.0
+    """The part of it that went into calls cancelled halfway and alerts that nobody opened."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -164,6 +224,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """p99 delay of the engine's own loop."""
     trouble: tuple[str, ...] = ()
     """What is wrong now and what is being done about it, one line each, worst first."""
+    speculation: SpeculationView = SpeculationView()
 
 
 class NoteView(msgspec.Struct, frozen=True, gc=False):
@@ -223,6 +284,12 @@ class Investigate(msgspec.Struct, frozen=True, tag=True):
     alert_id: int
 
 
+class Look(msgspec.Struct, frozen=True, tag=True):
+    """The analyst's cursor rests on an alert: it and those that follow in the view may be opened next."""
+
+    alert_id: int
+
+
 class Ask(msgspec.Struct, frozen=True, tag=True):
     """Ask a follow-up; the answer streams into the transcript."""
 
@@ -260,7 +327,7 @@ class Undo(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
-Command = SetFilter | SetOrder | Investigate | Ask | Claim | Decide | AddNote | Undo
+Command = SetFilter | SetOrder | Investigate | Look | Ask | Claim | Decide | AddNote | Undo
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

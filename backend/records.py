@@ -52,11 +52,14 @@ def export_records(settings: Settings, since_ms: int) -> Iterator[dict[str, obje
     with _journal(settings) as reader:
         for rows in _batches(reader.records(since_ms)):
             trails = reader.decisions([row.id for row in rows])
+            asked = reader.asked_usd([row.id for row in rows])
             for row in rows:
                 if row.result is not None:
                     alert = parsers.build(row.raw, row.head, row.source)
                     decisions = tuple(d for d in trails if d.alert_id == row.id)
-                    yield verdict_record(alert, row.result, row.received_ms, decisions)
+                    yield verdict_record(
+                        alert, row.result, row.received_ms, decisions, asked_usd=asked.get(row.id, 0.0)
+                    )
 
 
 def waiting(settings: Settings) -> int:

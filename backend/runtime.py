@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,26 +14,31 @@ from backend.alerts.registry import build_alert
 from backend.alerts.text import safe
 from backend.analysis.ledger import LedgerEntry
 from backend.api import Command, Reply, Snapshot
-from backend.assembly import build_enrichers, open_feeds, open_sinks
+from backend.assembly import build_enrichers, open_feeds, open_patterns, open_sinks
+from backend.background import Background, Booking
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, EnrichmentError
 from backend.enrichment.history import HistoryEnricher
 from backend.feeds import Feeds
-from backend.journal import JournalError, outcomes
+from backend.journal import JournalError
 from backend.journal.store import Journal
 from backend.lanes import LANES
+from backend.patterns.stage import PATTERN_PARSERS, Patterns
 from backend.pipeline.board import Board
 from backend.pipeline.commands import Commands
+from backend.pipeline.foresight import Foresight
 from backend.pipeline.ingest import Ingest
 from backend.pipeline.investigations import Investigations
 from backend.pipeline.job import Job
 from backend.pipeline.models import Models
 from backend.pipeline.outbox import Outbox
 from backend.pipeline.pool import Pool
+from backend.pipeline.prompt_caches import PromptCaches
 from backend.pipeline.questions import Questions
 from backend.pipeline.restore import open_rows, unfinished
 from backend.pipeline.route import Router
 from backend.pipeline.scheduler import Scheduler
+from backend.pipeline.speculation import Speculation
 from backend.pipeline.verdicts import analysed_row, last_resort, new_row
 from backend.pipeline.work import Analysed, Work
 from backend.settings import Settings
@@ -44,7 +49,6 @@ from backend.telemetry.stages import StageTimes
 BUSY_RECORDS = 500
 """Records on their way to the journal from which on lanes without a deadline rest."""
 DAY_MS = 86_400_000
-LAST_WRITES_S = 1.0
 
 log = structlog.get_logger("engine")
 
@@ -84,28 +88,33 @@ class Runtime:
         self._on_analysed = on_analysed
         self._on_dead = on_dead
         self._feeds = Feeds(open_feeds(settings, clock), clock)
-        self._parsers = {feed.source.name: feed.parser for feed in self._feeds.all}
+        self._parsers = {feed.source.name: feed.parser for feed in self._feeds.all} | PATTERN_PARSERS
         self._sinks: list[Sink] = open_sinks(settings)
-        self._models = Models(settings, clock, self._book, paced=paced)
+        self._foresight = Foresight(clock, settings.speculation.max_share)
         self._journal = Journal(home / "journal.db")
+        self._background = Background()
+        self._booking = Booking(self._journal, self._background)
+        self._booking.told = (self._foresight.booked,)
+        self._models = Models(settings, clock, self._booking.book, paced=paced)
         self._enrichers: Sequence[Enricher] = ()
         self._stages = StageTimes()
         self._board = Board()
         self._scores = {lane: LaneScore() for lane in LANES}
         self._low_taken = 0.0
         refill = functools.partial(unfinished, self._journal, clock)
-        self._scheduler = Scheduler(refill, pause=clock.sleep, hold=self._intake_first)
-        self._ingest = Ingest(
-            self._journal, Router(settings), self._stages, clock, deliver=self._deliver, dead=self._dead
-        )
+        self._scheduler = Scheduler(refill, pause=clock.sleep, hold=self._intake_first, now_ms=clock.wall_ms)
+        self._patterns = open_patterns(settings, clock, home)
+        stages = (self._journal, Router(settings), self._stages, clock)
+        self._ingest = Ingest(*stages, deliver=self._deliver, dead=self._dead, raw_lane=self._patterns)
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
         self.loop_lag = Window()
         self._start_trouble: list[str] = []
-        self._tasks: set[asyncio.Task[object]] = set()
         self._commands: Commands | None = None
         self._pool: Pool | None = None
         self._questions: Questions | None = None
+        self._speculation: Speculation | None = None
+        self._caches: PromptCaches | None = None
         self._builder = SnapshotBuilder(
             clock=clock,
             board=self._board,
@@ -119,6 +128,7 @@ class Runtime:
             models=self._models.views,
             trouble=self._trouble,
             loop_lag=self.loop_lag,
+            speculation=lambda: self._foresight.view(self._speculation.running if self._speculation else 0),
         )
 
     async def open(self) -> None:
@@ -147,7 +157,7 @@ class Runtime:
                 ]
             )
         )
-        await self._models.open()
+        await self._models.open(self._foresight)
         await self._restore()
         self._wire()
 
@@ -160,6 +170,8 @@ class Runtime:
     def _wire(self) -> None:
         history = next((e for e in self._enrichers if isinstance(e, HistoryEnricher)), None)
         actor = self._settings.ui.actor or "analyst"
+        self._caches = self._models.prompt_caches(self._scheduler.at_work)
+        self._booking.told = (self._foresight.booked, self._caches.booked)
         work = Work(
             journal=self._journal,
             board=self._board,
@@ -175,6 +187,7 @@ class Runtime:
             budget_s=self._settings.enrichment.budget_ms / 1000,
             analysed=self._analysed,
             failed=self._not_stored,
+            warm=self._caches.begin,
         )
         self._pool = Pool(
             self._scheduler,
@@ -192,6 +205,19 @@ class Runtime:
             clock=self._clock,
             actor=actor,
         )
+        self._speculation = Speculation(
+            scheduler=self._scheduler,
+            board=self._board,
+            investigations=self.investigations,
+            foresight=self._foresight,
+            again=lambda job: work.again(job, self._models.spare_ladder(job.lane)),
+            has_spare=self._models.has_spare,
+            wanted=self._models.ledger.used,
+            clock=self._clock,
+            actor=actor,
+            enabled=self._settings.speculation.enabled,
+        )
+        self._models.on_need(self._speculation.give_way)
         self._commands = Commands(
             journal=self._journal,
             board=self._board,
@@ -201,9 +227,11 @@ class Runtime:
             ask=self._questions.ask,
             clock=self._clock,
             actor=actor,
+            look=self._speculation.look,
+            adopt=self._speculation.adopt,
         )
-        for feed in self._feeds.all:
-            self._ingest.register(feed.source.name, feed.parser)
+        for name, parser in self._parsers.items():
+            self._ingest.register(name, parser)
 
     async def run(self) -> None:
         """Read, analyse and deliver until cancelled."""
@@ -213,29 +241,27 @@ class Runtime:
                 group.create_task(self._feeds.run(feed, self._ingest), name=f"source-{feed.source.name}")
             group.create_task(self._pool.run(), name="pool")
             group.create_task(self._outbox.run(), name="outbox")
+            group.create_task(self._patterns.run(self._ingest), name="patterns")
 
     async def close(self) -> None:
         """Close models, enrichers, sinks and, last, the journal; a part that fails does not stop the rest."""
         if self._questions is not None:
             await self._questions.close()
+        for ahead in (self._speculation, self._caches):
+            if ahead is not None:
+                await ahead.close()
         await self.investigations.close()
         await self._scheduler.close()
-        await self._finish_writing()
-        parts: list[Models | Enricher | Sink] = [self._models, *self._enrichers, *self._sinks]
+        self._models.ledger.flush()
+        await self._background.finish()
+        parts: list[Models | Enricher | Sink | Patterns] = [self._patterns, self._models]
+        parts += [*self._enrichers, *self._sinks]
         for part in parts:
             try:
                 await part.close()
             except Exception:  # at the end there is nobody left to tell but the log
                 log.exception("could not be closed", part=type(part).__name__)
         await asyncio.to_thread(self._journal.close)
-
-    async def _finish_writing(self) -> None:
-        """Let ledger entries that are on their way reach the journal; what takes longer is given up."""
-        if self._tasks:
-            await asyncio.wait(list(self._tasks), timeout=LAST_WRITES_S)
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def command(self, command: Command) -> Reply:
         """Carry out what a front end asks."""
@@ -245,6 +271,15 @@ class Runtime:
             return await self._commands.run(command)
         except JournalError as error:
             return Reply(False, str(error))
+        finally:
+            if self._speculation is not None:
+                self._speculation.review()
+
+    def watch(self, alert_id: int) -> None:
+        """Somebody opens an alert: its detail and transcript are published from now on."""
+        if self._speculation is not None:
+            self._speculation.opened(alert_id)
+        self.investigations.watch(alert_id)
 
     def _intake_first(self) -> bool:
         """Whether lanes without a deadline rest: records wait to be stored. Once a second one goes on."""
@@ -259,14 +294,15 @@ class Runtime:
     def snapshot(self) -> Snapshot:
         """The state now."""
         self._scheduler.nudge()
+        if self._speculation is not None:
+            self._speculation.tick()
         return self._builder.build()
 
     @property
     def idle(self) -> bool:
         """Sources are at their end or caught up; nothing waits, runs, or is owed."""
-        return (
-            self._feeds.caught_up and not self._ingest.waiting and self._scheduler.idle and self._outbox.empty
-        )
+        quiet = self._feeds.caught_up and self._patterns.idle and not self._ingest.waiting
+        return quiet and self._scheduler.idle and self._outbox.empty
 
     @property
     def source_failures(self) -> tuple[str, ...]:
@@ -279,12 +315,11 @@ class Runtime:
         return self._feeds.ended
 
     def _trouble(self) -> list[str]:
-        lines = [self._journal.stalled, *self._feeds.trouble]
-        lines.extend(self._models.trouble())
+        lines = [self._journal.stalled, *self._feeds.trouble, *self._models.trouble()]
         lines.extend(self._outbox.trouble.values())
         lines.extend(self._start_trouble)
         lines.extend(getattr(enricher, "problem", "") for enricher in self._enrichers)
-        lines.append(self._pool.trouble if self._pool is not None else "")
+        lines += [*self._patterns.trouble(), self._pool.trouble if self._pool is not None else ""]
         lines.extend(
             f"lane {lane} is overfull ({self._scheduler.queued(lane):,} wait): alike ones share an analysis,"
             " each is counted and kept"
@@ -292,7 +327,7 @@ class Runtime:
             if self._scheduler.folding(lane)
         )
         for lane, config in self._settings.lanes.items():
-            if config.mode != "each":
+            if config.mode != "each" and (lane, config.mode) != ("raw", "pattern"):
                 lines.append(
                     f"lane {lane}: mode '{config.mode}' is not available yet; alerts are analysed one by one"
                 )
@@ -325,30 +360,15 @@ class Runtime:
         score.breached += row.sla_met is False and (old is None or old.sla_met is None)
         if old is not None:  # else the board was full: it stays counted there
             self._board.put(row)
+        self._models.analysed(job.lane, analysed.result.analysis)
         if self._on_analysed is not None:
             self._on_analysed(analysed)
+        if self._speculation is not None:
+            self._speculation.answered(job.alert_id, analysed.result.analysis)
         self.investigations.settled(job.alert_id)
         self._outbox.kick()
         self._scheduler.done(job)
 
     def _not_stored(self, job: Job, error: BaseException) -> None:
         if self._pool is not None:
-            self._spawn(self._pool.failed(job, error))
-
-    def _book(self, entry: LedgerEntry) -> None:
-        """Write a ledger entry behind the caller's back; the journal keeps their order."""
-        put = functools.partial(
-            outcomes.put_call,
-            call_id=entry.id,
-            alert_id=entry.alert_id,
-            started_ms=entry.started_ms,
-            model=entry.model,
-            usd=entry.usd,
-            entry=msgspec.msgpack.encode(entry),
-        )
-        self._spawn(self._journal.write(put))
-
-    def _spawn(self, coroutine: Coroutine[object, object, object]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            self._background.spawn(self._pool.failed(job, error))

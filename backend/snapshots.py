@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from backend.api import CostView, LaneView, ModelView, Row, Snapshot
+from backend.api import CostView, LaneView, ModelView, Row, Snapshot, SpeculationView
 from backend.clock import Clock
 from backend.lanes import LANES
 from backend.pipeline.board import Board
@@ -44,6 +44,7 @@ class SnapshotBuilder:
         models: Callable[[], Sequence[ModelView]],
         trouble: Callable[[], Sequence[str]],
         loop_lag: Window,
+        speculation: Callable[[], SpeculationView] = SpeculationView,
     ) -> None:
         """Everything a snapshot is made of."""
         self._clock = clock
@@ -58,6 +59,7 @@ class SnapshotBuilder:
         self._models = models
         self._trouble = trouble
         self._loop_lag = loop_lag
+        self._speculation = speculation
         self._rows: tuple[Row, ...] = ()
         self._rows_version = -1
         self._last: Snapshot | None = None
@@ -92,6 +94,7 @@ class SnapshotBuilder:
             duplicates=totals.duplicates,
             engine_lag_ms=_steady(self._loop_lag.quantile(now, 0.99) or 0.0, last),
             trouble=tuple(self._trouble()),
+            speculation=self._speculation(),
         )
         if last is not None and _same(fresh, last):
             return last

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from backend.alerts.model import Head
-from backend.analysis.model import TranscriptEvent
+from backend.analysis.model import AttemptEnded, TranscriptEvent
 from backend.journal.stored import (
     CLOSED,
     DeadRow,
@@ -151,6 +151,19 @@ class Reader:
         """Questions and answers kept of an alert."""
         rows = self._connection.execute("select event from turns where alert_id = ? order by id", (alert_id,))
         return [decode_event(row[0]) for row in rows]
+
+    def asked_usd(self, alert_ids: Sequence[int]) -> dict[int, float]:
+        """What the follow-up questions on some alerts cost; alerts without any are left out."""
+        rows = self._connection.execute(
+            "select alert_id, event from turns where alert_id in (select value from json_each(?))",
+            (json.dumps(list(alert_ids)),),
+        )
+        summed: dict[int, float] = {}
+        for alert_id, blob in rows:
+            event = decode_event(blob)
+            if isinstance(event, AttemptEnded) and event.cost_usd:
+                summed[alert_id] = summed.get(alert_id, 0.0) + event.cost_usd
+        return summed
 
     def history(self, rule_key: str, entity_key: str) -> HistoryRow | None:
         """The summary of a rule on an entity."""

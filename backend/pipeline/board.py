@@ -107,6 +107,17 @@ class Board:
         rows = self._rows
         return tuple([rows[alert_id] for _, alert_id in self._order])
 
+    def following(self, alert_id: int, count: int) -> list[Row]:
+        """The `count` rows that the view shows after an alert; none where it is not in the view."""
+        row = self._rows.get(alert_id)
+        if row is None:
+            return []
+        entry = (self._key(row), alert_id)
+        at = bisect.bisect_left(self._order, entry)
+        if at == len(self._order) or self._order[at] != entry:
+            return []
+        return [self._rows[follower] for _, follower in self._order[at + 1 : at + 1 + count]]
+
     def _key(self, row: Row) -> Key:
         return (0, 0, -row.received_ms, -row.id) if self._newest_first else _urgency(row)
 

@@ -16,6 +16,7 @@ from backend.api import (
     Command,
     Decide,
     Investigate,
+    Look,
     Reply,
     Row,
     SetFilter,
@@ -53,14 +54,21 @@ class Commands:
         ask: Question,
         clock: Clock,
         actor: str,
+        look: Callable[[int], None] = lambda _alert_id: None,
+        adopt: Callable[[int], bool] = lambda _alert_id: False,
     ) -> None:
-        """`ask` puts a follow-up question to the models."""
+        """`ask` puts a follow-up question to the models; `look` is told where the cursor rests.
+
+        `adopt` says whether an alert is being analysed already though nobody had asked, and keeps that up.
+        """
         self._journal = journal
         self._board = board
         self._scheduler = scheduler
         self._investigations = investigations
         self._history = history
         self._ask = ask
+        self._look = look
+        self._adopt = adopt
         self._clock = clock
         self._actor = actor
 
@@ -71,6 +79,9 @@ class Commands:
                 return self._view(command)
             case Investigate(alert_id):
                 return await self._investigate(alert_id)
+            case Look(alert_id):
+                self._look(alert_id)
+                return Reply(True, "", (alert_id,))
             case Ask(alert_id, question):
                 row = self._board.get(alert_id)
                 return await self._ask(row, question) if row is not None else _gone(alert_id)
@@ -91,7 +102,7 @@ class Commands:
         if row is None:
             return _gone(alert_id)
         job = Job(alert_id, row.head, row.lane, row.received_ms, row.deadline_ms, self._clock.mono())
-        if not self._scheduler.ask(job):
+        if self._adopt(alert_id) or not self._scheduler.ask(job):
             return Reply(True, "already being investigated", (alert_id,))
         decision = Decision(alert_id, "investigate", "", self._actor, "", self._clock.wall_ms())
         await self._write([decision], {})

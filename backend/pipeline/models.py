@@ -2,31 +2,50 @@
 
 import asyncio
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from backend.alerts.text import safe
 from backend.analysis.breaker import Breaker
 from backend.analysis.budget import Budget
 from backend.analysis.call import Caller, Rung
+from backend.analysis.estimate import estimate_tokens
+from backend.analysis.forecast import Shift
 from backend.analysis.ladder import Ladder
 from backend.analysis.ledger import Ledger, LedgerEntry
+from backend.analysis.likes import Likes
+from backend.analysis.model import Analysis
 from backend.analysis.playbook.analyst import judge
 from backend.analysis.playbook.answers import answer
 from backend.analysis.playbook.wire import stream_playbook
+from backend.analysis.prompts import system_prompt
+from backend.analysis.race import HEDGE_SHARE
+from backend.analysis.rates import Gate
+from backend.analysis.savings import Savings
+from backend.analysis.warming import CacheWarmer
 from backend.api import CostView, ModelView
 from backend.clock import Clock
 from backend.lanes import LANES
+from backend.pipeline.foresight import Foresight, SpareAllowance
+from backend.pipeline.prompt_caches import PromptCaches
+from backend.pipeline.provider_config import provider_config
 from backend.pipeline.slots import ModelSlots
-from backend.providers.base import Provider
-from backend.providers.config import ProviderConfig
+from backend.providers.base import Provider, Warmable
 from backend.providers.limits import Limits, limited
 from backend.providers.prices import Price, price_for
+from backend.providers.prompt_cache import least_tokens
 from backend.providers.registry import open_provider, warm
-from backend.settings import ModelConfig, Settings, SettingsError, secret
+from backend.settings import ModelConfig, Settings, SettingsError
 
 PACE_S = 0.03
 """Between two pieces of the playbook's narrative while somebody watches it: a reading speed."""
 MIN_WORKERS = 4
+NOBODY_WAITS = "spare"
+"""In place of a lane: calls that nobody asked for, behind every lane."""
+WARM_EVERY_S = 240.0
+"""A connection that lies idle is renewed before `renewing.KEEPALIVE_S` ends it."""
 
 
 class _Model:
@@ -38,7 +57,12 @@ class _Model:
         self.provider = provider
         self.slots = ModelSlots(config.max_concurrency)
         self.breaker = Breaker(clock)
+        self.gate = Gate(
+            requests_per_minute=config.requests_per_minute, tokens_per_minute=config.tokens_per_minute
+        )
         self.price: Price | None = None
+        self.cached_from = least_tokens(config.provider, config.model, config.base_url)
+        """Tokens from which its vendor caches a prefix on request; None where it does not."""
 
 
 class Models:
@@ -56,23 +80,32 @@ class Models:
         self._clock = clock
         self._paced = paced
         self._models = {
-            name: _Model(name, config, _provider(name, config, clock), clock)
+            name: _Model(name, config, open_model(name, config, clock), clock)
             for name, config in settings.models.items()
             if config.provider != "playbook"
         }
-        self.ledger = Ledger(clock, sink)
+        self._sink = sink
+        self.ledger = Ledger(clock, self._booked)
         limits = settings.budget
         self._budget = Budget(
             self.ledger,
             usd_per_hour=limits.usd_per_hour,
             usd_per_day=limits.usd_per_day,
             reserve_for_critical=limits.reserve_for_critical,
+            shift=Shift(clock.wall_ms(), hours=limits.shift_hours, starts=limits.shift_start),
         )
+        self._savings = Savings(self.ledger, self._budget.spared)
+        self._likes = Likes(clock.mono)
         self._at_once: dict[str, Ladder] = {}
         self._reading_speed: dict[str, Ladder] = {}
+        self._spare: dict[str, Ladder] = {}
+        self._warming: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        """Import what will be needed and look up prices, in threads."""
+    async def open(self, foresight: Foresight | None = None) -> None:
+        """Import what will be needed and look up prices, in threads.
+
+        `foresight` holds the share of calls nobody asked for; without it there are none.
+        """
         if self._models:
             await warm([model.config.provider for model in self._models.values()])
         await Ladder.warm()
@@ -88,19 +121,70 @@ class Models:
                     usd_per_mtok_output=config.usd_per_mtok_output,
                 )
             )
+        self._budget.plan({lane: self._priced(lane) for lane in LANES})
         caller = Caller(self._clock, self.ledger, self._budget, limited)
         for lane in LANES:
             self._at_once[lane] = self._ladder(lane, caller, 0.0)
-            self._reading_speed[lane] = self._ladder(lane, caller, PACE_S if self._paced else 0.0)
+            self._reading_speed[lane] = self._ladder(
+                lane, caller, PACE_S if self._paced else 0.0, door=_person_waits(lane)
+            )
+            if foresight is not None:
+                allowance = SpareAllowance(self._budget, foresight, self.ledger)
+                spare = Caller(self._clock, self.ledger, allowance, limited)
+                self._spare[lane] = self._ladder(lane, spare, 0.0, door=NOBODY_WAITS)
+
+        self._warming = asyncio.create_task(self._keep_warm())
 
     async def close(self) -> None:
         """Close the models' connections."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         for model in self._models.values():
             await model.provider.close()
+
+    async def _keep_warm(self) -> None:
+        """Have a connection open to each model when the first alert comes, and after a quiet hour."""
+        warmable = [model.provider for model in self._models.values() if isinstance(model.provider, Warmable)]
+        while warmable:
+            await asyncio.gather(*(provider.warm() for provider in warmable))
+            await self._clock.sleep(WARM_EVERY_S)
 
     def ladder(self, lane: str, *, watched: bool) -> Ladder:
         """A lane's fallback chain; `watched` lets the playbook write at reading speed."""
         return (self._reading_speed if watched else self._at_once)[lane]
+
+    def spare_ladder(self, lane: str) -> Ladder:
+        """A lane's models for calls nobody asked for: in slots that no lane wants, within their share."""
+        return self._spare[lane]
+
+    def has_spare(self, lane: str) -> bool:
+        """Whether the model that a lane asks first has a slot that nobody needs."""
+        first = next(iter(self._settings.chain(lane)), "")
+        model = self._models.get(first)
+        return model is not None and model.breaker.state == "ready" and model.slots.has_spare
+
+    def prompt_caches(self, at_work: Callable[[str], int]) -> PromptCaches:
+        """What warms the caches of the models that lanes ask first; `at_work` as `PromptCaches` has it."""
+        caller = Caller(self._clock, self.ledger, self._budget, limited)
+        by_model: dict[str, CacheWarmer] = {}
+        warmers: dict[str, tuple[CacheWarmer, int]] = {}
+        for lane in LANES:
+            model = next(iter(self._chain(lane)), None)
+            if model is None or model.cached_from is None:
+                continue
+            rung = self._rung(model, lane)
+            tokens = estimate_tokens(len(rung.system))
+            if tokens < model.cached_from:
+                continue
+            warmer = by_model.setdefault(model.name, CacheWarmer(rung, caller, self._clock, tokens))
+            warmers[lane] = (warmer, max(1, model.slots.size - 1))
+        return PromptCaches(warmers, at_work)
+
+    def on_need(self, give_way: Callable[[], None]) -> None:
+        """Have `give_way` called when a lane waits for a slot that a call nobody asked for holds."""
+        for model in self._models.values():
+            model.slots.give_way = give_way
 
     @property
     def workers(self) -> int:
@@ -123,34 +207,50 @@ class Models:
 
     def cost(self) -> CostView:
         """The ledger for a snapshot, with what the budget is doing, in words."""
-        limits = self._settings.budget
-        note = ""
-        for lane, who in (("critical", "every lane"), ("high", "all but the critical lane")):
-            allowed, why = self._budget.allows(lane, 1e-6)
-            if not allowed:
-                note = f"{why}: the playbook answers for {who}"
-                break
+        view = self._budget.view()
         unpriced = [m.name for m in self._models.values() if m.price is not None and not m.price.known]
-        if not note and unpriced:
-            note = f"no price known for {', '.join(unpriced)}: counted as $0; set usd_per_mtok_*"
-        return self.ledger.view(
-            hour_budget_usd=limits.usd_per_hour, day_budget_usd=limits.usd_per_day, note=str(safe(note, 200))
-        )
+        if view.note or not unpriced:
+            return view
+        note = f"no price known for {', '.join(unpriced)}: counted as $0; set usd_per_mtok_*"
+        return msgspec.structs.replace(view, note=str(safe(note, 200)))
+
+    def analysed(self, lane: str, analysis: Analysis) -> None:
+        """An alert has its verdict: book what it saved that no call of its own was made."""
+        self._savings.analysed(lane, analysis)
+
+    def _booked(self, entry: LedgerEntry) -> None:
+        self._sink(entry)
+        self._savings.booked(entry)
 
     def trouble(self) -> list[str]:
-        """What is wrong with a model now, one line each."""
+        """What is wrong with the money or with a model now, one line each."""
+        return [
+            *filter(None, [self._budget.trouble()]),
+            *self._model_trouble(),
+        ]
+
+    def _model_trouble(self) -> list[str]:
         return [
             str(safe(f"model {m.name} ({m.config.provider}:{m.config.model}): {m.breaker.detail}", 200))
             for m in self._models.values()
             if m.breaker.state != "ready"
         ]
 
-    def _ladder(self, lane: str, caller: Caller, pace: float) -> Ladder:
-        chain = []
-        for name in self._settings.chain(lane):
-            if name not in self._models:  # the playbook: what stands behind it would never be asked
-                break
-            chain.append(self._rung(self._models[name], lane))
+    def _chain(self, lane: str) -> list[_Model]:
+        """A lane's models up to the playbook: what stands behind that would never be asked."""
+        names = itertools.takewhile(self._models.__contains__, self._settings.chain(lane))
+        return [self._models[name] for name in names]
+
+    def _priced(self, lane: str) -> list[tuple[str, Price]]:
+        return [
+            (f"{model.provider.provider}:{model.provider.model}", model.price)
+            for model in self._chain(lane)
+            if model.price is not None
+        ]
+
+    def _ladder(self, lane: str, caller: Caller, pace: float, *, door: str = "") -> Ladder:
+        """`door`: the lane whose turn its calls have at the slots, where that is not its own."""
+        chain = [self._rung(model, door or lane) for model in self._chain(lane)]
         return Ladder(
             chain,
             caller,
@@ -158,10 +258,21 @@ class Models:
             playbook=functools.partial(stream_playbook, clock=self._clock, pace=pace),
             playbook_judge=judge if pace <= 0 else None,
             playbook_answer=answer,
+            likes=self._likes,
+            hedge_after_s=self._hedge_after_s(lane, chain),
         )
 
+    def _hedge_after_s(self, lane: str, chain: Sequence[Rung]) -> float | None:
+        """How long a lane's model may be silent before the next is started beside it; None never is."""
+        config = self._settings.lanes.get(lane)
+        if config is not None and config.hedge_after_s is not None:
+            return config.hedge_after_s or None
+        if lane != "critical" or len(chain) < 2:
+            return None
+        return chain[0].limits.first_token_s * HEDGE_SHARE
+
     @staticmethod
-    def _rung(model: _Model, lane: str) -> Rung:
+    def _rung(model: _Model, door: str) -> Rung:
         config = model.config
         assert model.price is not None  # noqa: S101  # `open` has looked it up
         return Rung(
@@ -169,26 +280,26 @@ class Models:
             provider=model.provider,
             limits=Limits(config.first_token_timeout_s, config.idle_timeout_s, config.total_timeout_s),
             price=model.price,
-            slots=model.slots.lane(lane),
+            slots=model.slots.spare() if door == NOBODY_WAITS else model.slots.lane(door),
             breaker=model.breaker,
             max_tokens=config.max_tokens,
+            gate=model.gate,
+            system=system_prompt(model.cached_from),
         )
 
 
-def _provider(name: str, config: ModelConfig, clock: Clock) -> Provider:
-    key = secret(config.api_key_env, config.api_key_file, f"[models.{name}]")
+def _person_waits(lane: str) -> str:
+    """The lane whose turn a call has that a person waits for: right after critical."""
+    return lane if lane == "critical" else "high"
+
+
+def open_model(name: str, config: ModelConfig, clock: Clock) -> Provider:
+    """The provider of `[models.NAME]`, with its secrets read; connects to nothing yet. Blocks.
+
+    Raises:
+        SettingsError: its key can't be had, or the provider is not available.
+    """
     try:
-        return open_provider(
-            ProviderConfig(
-                config.provider,
-                config.model,
-                api_key=key,
-                base_url=config.base_url,
-                read_timeout_s=max(
-                    config.first_token_timeout_s, config.idle_timeout_s, config.total_timeout_s
-                ),
-            ),
-            clock,
-        )
+        return open_provider(provider_config(name, config), clock)
     except ValueError as error:
         raise SettingsError(f"[models.{name}]: {error}") from error

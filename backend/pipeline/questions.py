@@ -143,7 +143,12 @@ def exchanges(turns: list[TranscriptEvent]) -> tuple[Exchange, ...]:
     for event in turns:
         if isinstance(event, Delta):
             answers[event.turn] = answers.get(event.turn, "") + event.text
-    return tuple(Exchange(text, SafeText(answers[turn])) for turn, text in asked.items() if turn in answers)
+    cut = {event.turn for event in turns if isinstance(event, AttemptEnded) and event.outcome != "complete"}
+    return tuple(
+        Exchange(text, SafeText(answers[turn]), turn in cut)
+        for turn, text in asked.items()
+        if turn in answers
+    )
 
 
 def _kept(asked: QuestionAsked, answer: FollowUp, turn: int, started_ms: int) -> list[TranscriptEvent]:

@@ -22,7 +22,8 @@ async def open_rows(journal: Journal) -> list[Row]:
     trails: dict[int, list[Decision]] = {}
     for decision in decisions:
         trails.setdefault(decision.alert_id, []).append(decision)
-    return [_row(alert, trails.get(alert.id, [])) for alert in alerts]
+    asked = await journal.read(lambda reader: reader.asked_usd([alert.id for alert in alerts]))
+    return [_row(alert, trails.get(alert.id, []), asked.get(alert.id, 0.0)) for alert in alerts]
 
 
 async def unfinished(journal: Journal, clock: Clock, lane: str, after_id: int, limit: int) -> Sequence[Job]:
@@ -42,8 +43,16 @@ async def unfinished(journal: Journal, clock: Clock, lane: str, after_id: int, l
     ]
 
 
-def _row(alert: AlertRow, trail: list[Decision]) -> Row:
-    row = Row(alert.id, alert.head, LANES[alert.lane], "queued", alert.received_ms, alert.deadline_ms)
+def _row(alert: AlertRow, trail: list[Decision], asked_usd: float) -> Row:
+    row = Row(
+        alert.id,
+        alert.head,
+        LANES[alert.lane],
+        "queued",
+        alert.received_ms,
+        alert.deadline_ms,
+        cost_usd=asked_usd,
+    )
     if alert.result is not None:
         row = analysed_row(row, alert.result)
     return restored(row, alert.closed, alert.result is not None, trail) if trail else row

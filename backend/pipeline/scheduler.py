@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from backend.enrichment.history import keys
-from backend.lanes import LANES
+from backend.lanes import LANE_NUMBER, LANES
 from backend.pipeline.job import Job
 
 CAPACITY = 10_000
@@ -24,6 +24,10 @@ FOLD_MOST = 500
 REFILL_BY = 2_000
 RETRY_S = 1.0
 """Pause after a refill that the journal could not answer."""
+PRESSING_MS = 60_000
+"""A job due within this (all of critical's time) is never overtaken by one that was brought forward."""
+_FORWARD_FROM = LANE_NUMBER["medium"]
+"""Jobs that were brought forward go before this lane and all below it, whatever lane they are of."""
 
 Refill = Callable[[str, int, int], Awaitable[Sequence[Job]]]
 """(lane, after alert id, limit) to the next jobs the journal holds."""
@@ -60,6 +64,17 @@ class _Lane:
             if not group:
                 del self.alike[keys(job.head)]
 
+    def leave(self, job: Job) -> Job | None:
+        """Take a job out of the heap before its turn: the heap's own, None where it is not there."""
+        if job.alert_id in self.ghosts:
+            return None
+        own = next((entry[2] for entry in self.heap if entry[1] == job.alert_id), None)
+        if own is not None:
+            self.heap = [entry for entry in self.heap if entry[1] != job.alert_id]
+            heapq.heapify(self.heap)
+            self.take_off(job)
+        return own
+
     def tidy(self) -> None:
         """Let nobody see what has been taken along."""
         while self.heap and self.heap[0][1] in self.ghosts:
@@ -75,13 +90,19 @@ class Scheduler:
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         hold: Callable[[], bool] = lambda: False,
+        now_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         """`refill` fetches what did not fit into memory; `pause` waits before it is asked again.
+
+        `now_ms` is the wall clock that deadlines are on.
 
         While `hold` says so, lanes without a deadline give nothing out: what comes in goes before them.
         Whoever holds calls `nudge` from time to time.
         """
         self._hold = hold
+        self._now_ms = now_ms
+        self._forward: dict[int, Job] = {}
+        self._taken_forward: Callable[[Job], None] = lambda _job: None
         self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
         self._asked: list[Job] = []
         self._waiters: list[tuple[bool, asyncio.Future[None]]] = []
@@ -130,6 +151,7 @@ class Scheduler:
         taken = list(group.values())[:FOLD_MOST]
         for one in taken:
             lane.take_off(one)
+            self._forward.pop(one.alert_id, None)
             lane.ghosts.add(one.alert_id)
             lane.running[one.alert_id] = one
         return taken
@@ -146,19 +168,38 @@ class Scheduler:
         lane = self._lanes[job.lane]
         if job.alert_id in lane.running or any(one.alert_id == job.alert_id for one in self._asked):
             return False
-        kept = [entry for entry in lane.heap if entry[1] != job.alert_id]
-        if len(kept) < len(lane.heap):
-            heapq.heapify(kept)
-            lane.heap = kept
-            lane.take_off(job)
+        self._forward.pop(job.alert_id, None)
+        lane.leave(job)
         job.asked_for = True
         self._asked.append(job)
         self._wake(job)
         return True
 
+    def bring_forward(self, jobs: Sequence[Job], taken: Callable[[Job], None]) -> None:
+        """Let waiting jobs go before the medium lane and all below it; `taken` is told when one has been.
+
+        What was brought forward before and is not among `jobs` goes back to its usual place. The critical and
+        the high lane, and whatever is due within `PRESSING_MS`, still come first; a critical job needs no
+        help, and a high one overtakes only those of its own lane that are not pressing.
+        """
+        self._taken_forward = taken
+        self._forward = {
+            job.alert_id: job
+            for job in jobs
+            if job.lane != "critical"
+            and job.alert_id not in self._lanes[job.lane].running
+            and all(one.alert_id != job.alert_id for one in self._asked)
+        }
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any job waits, in memory or in the journal."""
+        return bool(self._asked) or any(self.queued(lane) > 0 for lane in LANES)
+
     def done(self, job: Job) -> None:
         """A taken job has its verdict."""
         lane = self._lanes[job.lane]
+        self._forward.pop(job.alert_id, None)
         lane.running.pop(job.alert_id, None)
         if lane.refilling:
             lane.gone.add(job.alert_id)
@@ -191,6 +232,10 @@ class Scheduler:
         asked = sum(job.lane == lane for job in self._asked)
         mine = self._lanes[lane]
         return len(mine.heap) - len(mine.ghosts) + mine.spilled + asked
+
+    def at_work(self, lane: str) -> int:
+        """Jobs of a lane that wait or are being worked on."""
+        return self.queued(lane) + len(self._lanes[lane].running)
 
     def running(self, lane: str) -> list[Job]:
         """Jobs of a lane that are being worked on."""
@@ -237,6 +282,9 @@ class Scheduler:
             return job
         for name in LANES[:1] if critical_only else LANES:
             lane = self._lanes[name]
+            early = self._pop_forward(LANE_NUMBER[name], lane) if self._forward else None
+            if early is not None:
+                return early
             if lane.spilled and len(lane.heap) <= REFILL_AT:
                 self._start_refill(name, lane)
             lane.tidy()
@@ -246,9 +294,31 @@ class Scheduler:
                 job = heapq.heappop(lane.heap)[2]
                 lane.take_off(job)
                 lane.running[job.alert_id] = job
+                self._forward.pop(job.alert_id, None)
                 return job
             if lane.spilled:
                 return None  # its next jobs are being fetched: no lower lane may overtake them
+        return None
+
+    def _pop_forward(self, number: int, lane: _Lane) -> Job | None:
+        """A job that was brought forward and may go before the lane with this number; the first that may."""
+        lane.tidy()
+        if lane.heap and 0 < lane.heap[0][0] <= self._now_ms() + PRESSING_MS:
+            return None
+        for job in list(self._forward.values()):
+            if min(LANE_NUMBER[job.lane], _FORWARD_FROM) > number:
+                continue
+            if job.lane in FOLDING and self._hold():
+                continue
+            del self._forward[job.alert_id]
+            mine = self._lanes[job.lane]
+            own = mine.leave(job)
+            if own is None and not mine.spilled:
+                continue  # neither here nor in the journal alone: it was dealt with meanwhile
+            job = own or job
+            mine.running[job.alert_id] = job
+            self._taken_forward(job)
+            return job
         return None
 
     def _start_refill(self, name: str, lane: _Lane) -> None:

@@ -3,8 +3,12 @@
 import asyncio
 import heapq
 import itertools
+from collections.abc import Callable
 
-from backend.lanes import LANE_NUMBER
+from backend.lanes import LANE_NUMBER, LANES
+
+SPARE = len(LANES)
+"""The priority below every lane: work that nobody asked for."""
 
 
 class ModelSlots:
@@ -16,10 +20,23 @@ class ModelSlots:
         self.busy = 0
         self._order = itertools.count()
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
+        self.spare_busy = 0
+        """Slots that work nobody asked for holds; part of `busy`."""
+        self.give_way: Callable[[], None] = lambda: None
+        """Called when a lane has to wait while such work holds a slot: whoever does it should end it."""
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether a slot is free that no lane waits for, beside the one kept for critical."""
+        return self._free(SPARE) and not self._waiters
 
     def lane(self, name: str) -> "LaneSlots":
         """The slots as a lane sees them."""
         return LaneSlots(self, LANE_NUMBER[name])
+
+    def spare(self) -> "SpareSlots":
+        """The slots as work sees them that nobody asked for."""
+        return SpareSlots(self)
 
     async def acquire(self, priority: int) -> bool:
         """Wait for a slot; a lower `priority` comes first."""
@@ -30,6 +47,8 @@ class ModelSlots:
         entry = (priority, next(self._order), waiter)
         heapq.heappush(self._waiters, entry)
         self._hand_out()
+        if priority < SPARE and self.spare_busy and not waiter.done():
+            self.give_way()
         try:
             await waiter
         except asyncio.CancelledError:
@@ -71,4 +90,23 @@ class LaneSlots:
 
     def release(self) -> None:
         """Give it back."""
+        self._slots.release()
+
+
+class SpareSlots:
+    """The door for work that nobody asked for: behind every lane, never the one kept for critical."""
+
+    def __init__(self, slots: ModelSlots) -> None:
+        """Ask `slots` after everybody else."""
+        self._slots = slots
+
+    async def acquire(self) -> bool:
+        """Wait for a slot that no lane wants."""
+        got = await self._slots.acquire(SPARE)
+        self._slots.spare_busy += 1
+        return got
+
+    def release(self) -> None:
+        """Give it back."""
+        self._slots.spare_busy -= 1
         self._slots.release()

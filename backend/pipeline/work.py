@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
@@ -24,6 +24,7 @@ from backend.journal import outcomes
 from backend.journal.store import Journal
 from backend.journal.stored import Result
 from backend.pipeline.board import Board
+from backend.pipeline.held import Held
 from backend.pipeline.investigations import BuildAlert, Investigations
 from backend.pipeline.job import Job
 from backend.pipeline.record import encode_record, verdict_record
@@ -58,8 +59,12 @@ class Work:
         budget_s: float,
         analysed: Callable[[Analysed], None],
         failed: Callable[[Job, BaseException], None],
+        warm: Callable[[str], Callable[[], Awaitable[None]] | None] = lambda _lane: None,
     ) -> None:
-        """`ladder` picks who answers; `analysed` is told of durable verdicts, `failed` of any not stored."""
+        """`ladder` picks who answers; `analysed` is told of durable verdicts, `failed` of any not stored.
+
+        `warm` is told of each lane's alert before it is enriched: `PromptCaches.begin`.
+        """
         self._journal = journal
         self._board = board
         self._stages = stages
@@ -73,6 +78,7 @@ class Work:
         self._budget_s = budget_s
         self._analysed = analysed
         self._failed = failed
+        self._warm = warm
         self._tally = Tally()
 
     async def run(self, job: Job, alike: Sequence[Job] = ()) -> None:
@@ -84,7 +90,10 @@ class Work:
         queue_ms = (began - job.queued_mono) * 1000
         self._at(job, "enriching")
         alert = await self._alert(job)
+        warmed = self._warm(job.lane)
         evidence, gathered, enrich_ms = await self._enrich(job, alert, queue_ms)
+        if warmed is not None and not job.asked_for:
+            await warmed()
         self._at(job, "analysing")
         analysis, analyse_ms = await self._analyse(job, alert, evidence)
         evidence, missing = _joined(evidence, gathered)
@@ -106,6 +115,54 @@ class Work:
         )
         await self._act(job, alert, result)
         await self._inherit(job, result, alike)
+
+    async def again(self, job: Job, ladder: Ladder) -> bool:
+        """Give an alert that has a verdict a model's own, before anybody asks for it; whether one answered.
+
+        Until somebody opens the alert nothing of it is shown, and without a model's answer nothing is stored.
+        Raises whatever a stage raised that it did not expect.
+        """
+        alert = await self._alert(job)
+        evidence, gathered, enrich_ms = await self._enrich(job, alert, 0.0)
+        held = Held(self._investigations, job.alert_id)
+        await self._investigations.load(job.alert_id)  # what was written before stays above
+        try:
+            analysis = await ladder.run(
+                AnalysisJob(
+                    alert_id=job.alert_id,
+                    alert=alert,
+                    evidence=evidence,
+                    signals=injection_signals(alert),
+                    lane=job.lane,
+                    deadline_mono=None,
+                    kind="speculation",
+                ),
+                held.append,
+            )
+            if analysis.kind == "model":
+                held.show()
+        finally:
+            held.close()
+            self._investigations.settled(job.alert_id)
+        if analysis.kind != "model":
+            return False
+        evidence, missing = _joined(evidence, gathered)
+        latency = {
+            "enrich": enrich_ms,
+            "first_token": analysis.first_token_ms,
+            "analyse": analysis.analyse_ms,
+        }
+        result = Result(
+            analysis=analysis,
+            evidence=evidence,
+            missing=missing,
+            lane=job.lane,
+            deadline_ms=job.deadline_ms,
+            verdict_ms=self._clock.wall_ms(),
+            latency_ms=latency,
+        )
+        await self._act(job, alert, result)
+        return True
 
     async def _inherit(self, leader: Job, result: Result, alike: Sequence[Job]) -> None:
         if not alike:
@@ -207,13 +264,15 @@ class Work:
 
     async def _act(self, job: Job, alert: Alert, result: Result) -> None:
         started = time.perf_counter()
+        row = self._board.get(job.alert_id)
+        again = row is not None and row.verdict_ms > 0  # asked for anew: the alert is already counted
+        if row is not None and again:
+            result = msgspec.structs.replace(result, first_verdict_ms=row.verdict_ms)
         result.latency_ms["act"] = 0.0
         result.latency_ms["total"] = float(max(0, self._clock.wall_ms() - job.received_ms))
         deliveries = self._deliveries(job, alert, result)
         rule_key, entity_key = keys(job.head)
         verdict = result.analysis.verdict.verdict
-        row = self._board.get(job.alert_id)
-        again = row is not None and row.verdict_ms > 0  # asked for anew: the alert is already counted
 
         def store(connection: sqlite3.Connection) -> None:
             outcomes.put_result(connection, job.alert_id, result, deliveries)

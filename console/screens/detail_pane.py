@@ -157,6 +157,7 @@ class InvestigationPane(Vertical):
             self.stream.read_from_top()
         if piece.events:
             self._writer.write(piece)
+            self.stream.flush()  # a frame's worth was gathered already
         elif detail is not None and not self._writer.started and not piece.live:
             self._writer.restore(detail)
         if piece.live != self.live:

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from backend.api import Snapshot
 from console.screens.lines import LinesBlock
+from console.view_models.cost import cost_item
 from console.view_models.header import (
     GAP,
     RateMeter,
     clock_run,
-    cost_item,
     lane_items,
     model_runs,
     notices,
@@ -59,10 +58,8 @@ class Header(Vertical):
         right: list[Run] = []
         if self._width >= MODELS_FROM:
             right += [*model_runs(snapshot.models)]
-        cost = cost_item(snapshot.cost)
-        if self._width < MODELS_FROM:
-            cost = replace(cost, trend=())
-        right += [*cost_runs(cost), GAP, clock_run(self._now_ms())]
+        cost = cost_runs(cost_item(snapshot.cost), self._width)
+        right += [*cost, GAP, clock_run(self._now_ms())]
         self.sources.show(Shown("watchfloor"), source_items(snapshot.sources, rates), tuple(right))
         self.lanes.show(lane_items(snapshot.lanes, sla_s, passed_s))
         lines = notices(snapshot, failed, self._notice_limit)

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from backend.api import Ask, Command, Investigate, Row, SetFilter, SetOrder, Snapshot
+from backend.api import Ask, Command, Investigate, Look, Row, SetFilter, SetOrder, Snapshot
 from console.bindings import DETAIL_HINTS, QUEUE_HINTS, SCREEN_KEYS, bindings
 from console.port import EnginePort
 from console.screens.detail_pane import InvestigationPane
@@ -22,11 +22,12 @@ from console.screens.lines import KeyHints, LinesBlock
 from console.screens.queue_pane import QueuePane
 from console.screens.rail import Rail
 from console.screens.triage import Triage
+from console.view_models.cost import cost_lines
 from console.view_models.filter_text import toggle_severity
 from console.view_models.header import stage_items, strip_aside
 from console.view_models.queue import title_of
 from console.view_models.replies import Loudness
-from console.view_models.why import cost_lines, why_lines
+from console.view_models.why import why_lines
 from widgets.safe import Shown
 from widgets.stages import StagesStrip
 from widgets.table import VirtualTable
@@ -201,6 +202,10 @@ class MainScreen(Screen[None]):
         """Where the investigation is in sight it follows, when the cursor rests."""
         if self.pane_shown:
             self._follow_soon()
+
+    def on_queue_pane_cursor_rested(self, event: QueuePane.CursorRested) -> None:
+        """The engine may begin on what will be opened next."""
+        self._send(Look(event.alert_id))
 
     def _follow_soon(self) -> None:
         if self._rest is not None:

@@ -22,6 +22,8 @@ from widgets.table import VirtualTable
 FILTER_HINT = "words · sev>=high · src:10.0.0.0/8 · host: · rule: · state:closed · verdict:tp · -not"
 TYPING_REST_S = 0.15
 """A filter is asked for when typing has paused this long."""
+LOOK_REST_S = 0.3
+"""The cursor looks at a row when it has rested this long: longer than between two steps of a held key."""
 
 
 class QueuePane(Vertical):
@@ -34,6 +36,13 @@ class QueuePane(Vertical):
             super().__init__()
             self.text = text
 
+    class CursorRested(Message):
+        """The cursor stays on an alert: it may be opened next."""
+
+        def __init__(self, alert_id: int) -> None:
+            super().__init__()
+            self.alert_id = alert_id
+
     def __init__(self, now_ms: Callable[[], int], sla_s: Mapping[str, float]) -> None:
         super().__init__(id="queue-pane")
         self._now_ms = now_ms
@@ -45,6 +54,7 @@ class QueuePane(Vertical):
         self._rows_version: int | None = None
         self._snapshot: Snapshot | None = None
         self._typing: Timer | None = None
+        self._resting: Timer | None = None
         self._before = ""
         self._wanted: int | None = None
         self.order = "priority"
@@ -152,6 +162,18 @@ class QueuePane(Vertical):
     def current(self) -> Row | None:
         """The row under the cursor."""
         return self.row(self.table.cursor_key)
+
+    def on_virtual_table_row_highlighted(self, event: VirtualTable.RowHighlighted) -> None:
+        """Another row is under the cursor: wait whether it stays there."""
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(LOOK_REST_S, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        key = self.table.cursor_key
+        if key is not None:
+            self.post_message(self.CursorRested(key))
 
     def targets(self) -> tuple[int, ...]:
         """What a triage key acts on: the selection in queue order, else the row under the cursor."""

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from backend.api import ModelView, Snapshot
+from backend.api import ModelView, Snapshot, SpeculationView
 from console.screens.lines import LinesBlock
-from console.view_models.header import cost_item, lane_items, totals_lines
+from console.view_models.cost import cost_item
+from console.view_models.header import lane_items, totals_lines
 from widgets.cost import CostPanel
 from widgets.data import WaterfallData
+from widgets.figures import count, percent, usd
 from widgets.heading import PaneTitle
 from widgets.lanes import LaneDepthPanel
 from widgets.safe import Run, Shown, shown
@@ -43,6 +45,26 @@ def model_lines(models: tuple[ModelView, ...]) -> tuple[tuple[Run, ...], ...]:
     return tuple(lines) or (((Shown("   playbook only: no model is configured"), "muted"),),)
 
 
+def ahead_lines(ahead: SpeculationView) -> tuple[tuple[Run, ...], ...]:
+    """What looking ahead has brought: how often it was right, what it saved and wasted; none at first."""
+    tried = ahead.hits + ahead.misses
+    if not (tried or ahead.running or ahead.spent_usd):
+        return ()
+    sign = ((Shown(" ○ "), "accent" if ahead.running else "muted"), (shown(f"{'ahead':<8}"), "text"))
+    right = f"{percent(ahead.hits / tried)} of {count(tried)} opened" if tried else "nothing opened yet"
+    lines: list[tuple[Run, ...]] = [(*sign, (shown(right), "strong"))]
+    if ahead.saved_s:
+        lines.append(
+            ((Shown("   saved "), "muted"), (shown(f"{count(round(ahead.saved_s))} s of waiting"), "ok"))
+        )
+    if ahead.spent_usd:
+        wasted: Run = (shown(usd(ahead.wasted_usd)), "warn" if ahead.wasted_usd else "muted")
+        lines.append(
+            ((Shown("   wasted "), "muted"), wasted, (shown(f" of {usd(ahead.spent_usd)}"), "muted"))
+        )
+    return tuple(lines)
+
+
 class Rail(Vertical):
     """Everything the wall wants to see at once."""
 
@@ -72,7 +94,7 @@ class Rail(Vertical):
         """Another state of the engine."""
         self.depth.show(lane_items(snapshot.lanes, sla_s, passed_s))
         self.cost.show(cost_item(snapshot.cost))
-        self.models.show(model_lines(snapshot.models))
+        self.models.show((*model_lines(snapshot.models), *ahead_lines(snapshot.speculation)))
         self.totals.show(totals_lines(snapshot))
 
     def show_waterfall(self, data: WaterfallData | None) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from backend.api import CostView, LaneView, ModelView, Snapshot, SourceStatus, StageView
-from widgets.data import CostItem, LaneItem, ModelCostItem, SourceItem, StageItem
+from backend.api import LaneView, ModelView, Snapshot, SourceStatus, StageView
+from widgets.data import LaneItem, SourceItem, StageItem
 from widgets.figures import count, millis, usd
 from widgets.safe import Run, Shown, shown
 
@@ -79,21 +79,6 @@ def clock_run(wall_ms: int) -> Run:
     return (shown(datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%H:%MZ")), "muted")
 
 
-def cost_item(cost: CostView) -> CostItem:
-    """The dollars for the cost panel and the status line."""
-    return CostItem(
-        hour_usd=cost.usd_this_hour,
-        today_usd=cost.usd_today,
-        minute_usd=cost.usd_this_minute,
-        hour_budget_usd=cost.budget_hour_usd,
-        day_budget_usd=cost.budget_day_usd,
-        saved_usd=cost.saved_usd,
-        by_model=tuple(ModelCostItem(shown(m.model), m.usd, m.calls) for m in cost.by_model),
-        trend=cost.trend,
-        note=shown(cost.note),
-    )
-
-
 def lane_items(
     lanes: Sequence[LaneView], sla_s: Mapping[str, float], passed_s: float = 0.0
 ) -> tuple[LaneItem, ...]:
@@ -134,7 +119,7 @@ def strip_aside(snapshot: Snapshot) -> tuple[Run, ...]:
     if snapshot.dead_letters:
         runs += [(shown(f"{count(snapshot.dead_letters)} unreadable"), "warn"), GAP]
     if snapshot.cost.saved_usd > 0:
-        runs.append((shown(f"cache saved {usd(snapshot.cost.saved_usd)}"), "muted"))
+        runs.append((shown(f"saved {usd(snapshot.cost.saved_usd)}"), "muted"))
     return tuple(runs)
 
 

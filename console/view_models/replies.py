@@ -2,7 +2,19 @@
 
 from typing import Literal
 
-from backend.api import AddNote, Ask, Claim, Command, Decide, Investigate, Reply, SetFilter, SetOrder, Undo
+from backend.api import (
+    AddNote,
+    Ask,
+    Claim,
+    Command,
+    Decide,
+    Investigate,
+    Look,
+    Reply,
+    SetFilter,
+    SetOrder,
+    Undo,
+)
 from widgets.safe import Shown, shown
 
 Loudness = Literal["information", "warning", "error"]
@@ -16,6 +28,8 @@ def _alerts(count: int) -> str:
 
 def toast(command: Command, reply: Reply) -> tuple[Shown, Loudness] | None:
     """Words and loudness; None where the screen itself is the answer."""
+    if isinstance(command, Look):
+        return None  # nobody asked for anything
     if isinstance(command, SetFilter | SetOrder):
         return None if reply.ok else (shown(reply.text), "error")
     if not reply.ok:

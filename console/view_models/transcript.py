@@ -100,6 +100,7 @@ class TranscriptWriter:
         match event:
             case AttemptStarted():
                 again = f"attempt {event.number} · " if event.number > 1 else ""
+                again += f"{event.note} · " if event.note else ""
                 stream.begin_block(
                     "attempt",
                     shown(_name(event.provider, event.model)),

@@ -1,12 +1,12 @@
-"""Why an alert stands where it stands, in words; and what the models cost, in lines."""
+"""Why an alert stands where it stands, in words."""
 
 from collections.abc import Mapping
 
-from backend.api import CostView, Row
+from backend.api import Row
 from console.view_models.detail import Line, clock_words, severity_name
-from widgets.figures import countdown, countdown_style, usd
+from widgets.figures import countdown, countdown_style
 from widgets.glyphs import lane_style, severity_style, state_word
-from widgets.safe import Shown, shown
+from widgets.safe import shown
 
 _LANE_RULES = {
     "critical": "Critical and Fatal: each at once, before all else",
@@ -66,34 +66,3 @@ def _deadline(row: Row, now_ms: int, sla_s: Mapping[str, float]) -> Line:
     return _field(
         "deadline", f"{countdown(abs(left))} {'left' if left >= 0 else 'over'}", f"{style} bold", due
     )
-
-
-def cost_lines(cost: CostView) -> tuple[Line, ...]:
-    """Dollars now, and by model: calls and tokens (fresh, written, from the vendor's cache)."""
-    hour = "" if cost.budget_hour_usd is None else f"of {usd(cost.budget_hour_usd)} an hour"
-    day = "" if cost.budget_day_usd is None else f"of {usd(cost.budget_day_usd)} a day"
-    lines: list[Line] = [
-        _field("this hour", usd(cost.usd_this_hour), "strong bold", hour or "no hourly budget is set"),
-        _field("today", usd(cost.usd_today), "strong bold", day or "no daily budget is set"),
-        _field("saved", usd(cost.saved_usd), "ok", "by prompt caches"),
-    ]
-    if cost.note:
-        lines.append(((Shown("budget    "), "muted"), (shown(cost.note), "warn")))
-    titles = f"{'MODEL':<30}{'CALLS':>7}{'IN':>9}{'OUT':>9}{'CACHED':>9}{'COST':>10}"
-    lines += [(), ((shown(titles), "muted bold"),)]
-    for model in cost.by_model:
-        figures = (
-            f"{model.calls:>7}{model.input_tokens:>9}{model.output_tokens:>9}{model.cache_read_tokens:>9}"
-        )
-        name = shown(model.model)
-        name = shown(name if len(name) <= 29 else f"{name[:28]}…")
-        lines.append(
-            (
-                (shown(f"{name:<30}"), "text"),
-                (shown(figures), "muted"),
-                (shown(f"{usd(model.usd):>10}"), "cost"),
-            )
-        )
-    if not cost.by_model:
-        lines.append(((Shown("no model was called yet"), "muted"),))
-    return tuple(lines)

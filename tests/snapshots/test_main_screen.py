@@ -55,3 +55,10 @@ def test_an_empty_demo_with_trouble(snap_compare: Compare) -> None:
         await settle(pilot)
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=run)
+
+
+@pytest.mark.parametrize(("size", "pressed"), [("80x24", ("dollar_sign",)), ("120x40", ()), ("200x60", ())])
+def test_money_that_runs_short(snap_compare: Compare, size: str, pressed: tuple[str, ...]) -> None:
+    engine = scene.engine()
+    engine.publish(cost=scene.SPARING, trouble=(scene.SPARING_TROUBLE,))
+    assert snap_compare(make_app(engine), terminal_size=SIZES[size], run_before=keys(*pressed))

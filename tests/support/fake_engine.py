@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import msgspec
 
 from backend.analysis.model import TranscriptEvent
-from backend.api import Command, CostView, Detail, Reply, Row, Snapshot, TranscriptSlice
+from backend.api import Command, CostView, Detail, Look, Reply, Row, Snapshot, TranscriptSlice
 
 EMPTY = Snapshot(
     version=1,
@@ -33,6 +33,7 @@ class FakeEngine:
         self.snapshot = snapshot
         self.failed = ""
         self.commands: list[Command] = []
+        self.looked: list[int] = []
         self.watched: set[int] = set()
         self.watch_calls: list[int] = []
         self.details: dict[int, Detail] = {}
@@ -67,8 +68,12 @@ class FakeEngine:
         return TranscriptSlice(tuple(events[cursor:]), len(events), alert_id in self.live)
 
     def send(self, command: Command) -> "Future[Reply]":
-        self.commands.append(command)
         future: Future[Reply] = Future()
+        if isinstance(command, Look):  # where the cursor rests is no deed of the analyst's
+            self.looked.append(command.alert_id)
+            future.set_result(Reply(True, ""))
+            return future
+        self.commands.append(command)
         if self.held is None:
             future.set_result(self._answer(command))
         else:

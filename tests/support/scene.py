@@ -1,5 +1,7 @@
 """A shift as the screen sees it, with every state and a fixed time: for tests of the console."""
 
+import msgspec
+
 from backend.alerts.model import Alert, Attack, Endpoint, Process
 from backend.analysis.model import (
     Analysis,
@@ -16,6 +18,7 @@ from backend.analysis.model import (
     VerdictReady,
 )
 from backend.api import (
+    CostShare,
     CostView,
     Detail,
     LaneView,
@@ -23,7 +26,9 @@ from backend.api import (
     ModelView,
     NoteView,
     Row,
+    Saving,
     Snapshot,
+    SpeculationCost,
     StageView,
 )
 from backend.enrichment.base import Evidence, Finding
@@ -85,7 +90,40 @@ COST = CostView(
         ModelCost("ollama:qwen", 40, 0.0, 31_000, 9_000, 0),
     ),
     trend=(0.02, 0.03, 0.05, 0.04, 0.02, 0.03, 0.06, 0.04),
+    by_lane=(
+        CostShare("critical", 3.1, 41),
+        CostShare("high", 5.4, 164),
+        CostShare("medium", 2.6, 790),
+        CostShare("low", 0.1, 61),
+    ),
+    by_kind=(
+        CostShare("analysis", 9.3, 980),
+        CostShare("question", 1.1, 22),
+        CostShare("speculation", 0.5, 40),
+        CostShare("hedge", 0.3, 14),
+    ),
+    savings=(Saving("prompt_cache", 2.6), Saving("folds", 1.5)),
+    speculation=SpeculationCost(40, 0.5, 31, 0.39),
+    usd_per_hour_now=1.9,
+    forecast_usd=21.6,
+    forecast_until="16:00Z",
+    forecast="at this rate 43% of the day's budget by 16:00Z",
 )
+
+SPARING = msgspec.structs.replace(
+    COST,
+    usd_this_hour=4.1,
+    usd_today=29.4,
+    usd_per_hour_now=6.2,
+    forecast_usd=61.3,
+    gone_ms=NOW_MS + 5_400_000,
+    forecast="at this rate the day's budget is spent at 14:20Z",
+    step_down="low and medium on local models since 11:02Z, high on cheaper models since 11:20Z",
+    savings=(*COST.savings, Saving("tiers", 0.9)),
+    saved_usd=5.0,
+)
+"""The same shift when its money runs short."""
+SPARING_TROUBLE = f"day's budget gone by 14:20Z: {SPARING.step_down}"
 
 MODELS = (
     ModelView("best", "anthropic:claude-sonnet", 3, 8),

@@ -214,3 +214,14 @@ async def test_a_click_moves_the_cursor() -> None:
         await pilot.click("#queue", offset=(20, 4))
         await settle(pilot)
         assert app.main.queue.table.cursor_key == scene.ROWS[3].id
+
+
+async def test_where_the_cursor_rests_the_engine_may_look_ahead_and_a_held_key_says_nothing() -> None:
+    engine = scene.engine()
+    app = make_app(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(lambda: engine.looked == [scene.ROWS[0].id], "the first row is looked at")
+        await press(pilot, "j", "j", "j")
+        await until(lambda: len(engine.looked) == 2, "another row is looked at")
+        assert engine.looked[1] == app.main.queue.table.cursor_key
+        assert engine.commands == []

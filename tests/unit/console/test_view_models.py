@@ -4,14 +4,15 @@ import msgspec
 import pytest
 
 from backend.analysis.model import AttemptEnded, AttemptStarted, Delta, VerdictReady
-from backend.api import Decide, Investigate, Reply, SourceStatus, TranscriptSlice
+from backend.api import CostView, Decide, Investigate, Reply, SourceStatus, TranscriptSlice
+from console.view_models.cost import cost_item, cost_lines
 from console.view_models.detail import evidence_items, heading, verdict_card, verdict_line, waterfall
 from console.view_models.filter_text import toggle_severity
 from console.view_models.header import RateMeter, coarse_age, empty_lines, notices, short_name
 from console.view_models.queue import LAYOUTS, QueueContext, row_data, sla_cell, took
 from console.view_models.replies import toast
 from console.view_models.transcript import TranscriptWriter
-from console.view_models.why import cost_lines, why_lines
+from console.view_models.why import why_lines
 from tests.support import scene
 from widgets.data import BlockKind, VerdictCard
 from widgets.safe import Run, Shown
@@ -170,7 +171,29 @@ def test_why_tells_lane_deadline_and_order() -> None:
 def test_cost_lists_every_model() -> None:
     text = words(cost_lines(scene.COST))
     assert "anthropic:claude-sonnet" in text
-    assert "$5.00 an hour" in text
+    assert "37 % of $5.00" in text
+    assert "at $1.90 an hour: 43 % of $50.00" in text
+    assert "31 of 40 wanted, $0.11 wasted" in text
+    titles = next(line for line in text.splitlines() if line.startswith("LANE"))
+    first = next(line for line in text.splitlines() if line.startswith("critical"))
+    assert [titles.index(word) for word in ("FOR",)] == [first.index("analyses")]
+
+
+def test_cost_says_what_is_done_when_money_runs_short_within_eighty_cells() -> None:
+    lines = cost_lines(scene.SPARING)
+    text = words(lines)
+    assert "▲ at this rate the day's budget is spent at 14:20Z" in text
+    assert "▲ low and medium on local models since 11:02Z, high on" in text
+    assert "step-down $0.90" in text
+    assert len(lines) <= 17
+    assert max(len(line) for line in text.splitlines()) <= 70
+    assert cost_item(scene.SPARING).going
+
+
+def test_cost_without_budgets_or_calls() -> None:
+    text = words(cost_lines(CostView(0.0, 0.0, 0.0, None, None, 0.0)))
+    assert "no budget is set for the hour" in text
+    assert "no model was called yet" in text
 
 
 @pytest.mark.parametrize(
@@ -234,6 +257,13 @@ def test_a_broken_attempt_is_kept_and_said_and_the_next_is_a_new_one() -> None:
         "<strike> ('evil.example',)",
     ]
     assert writer.cursor == 6
+
+
+def test_a_repair_is_called_one() -> None:
+    stream = FakeStream()
+    again = AttemptStarted(0, "anthropic", "big", scene.NOW_MS, number=2, note="repair")
+    TranscriptWriter(stream).write(TranscriptSlice((again,), 1, live=True))
+    assert stream.said == ["<attempt> anthropic:big / attempt 2 · repair · 12:03:11"]
 
 
 def test_an_analysis_of_an_earlier_session_is_restored_once() -> None:

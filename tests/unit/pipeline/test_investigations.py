@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from backend.alerts.text import SafeText
-from backend.analysis.model import Decided, Delta, QuestionAsked, TranscriptEvent
+from backend.analysis.model import AttemptEnded, Decided, Delta, QuestionAsked, TranscriptEvent
 from backend.api import Claim, Decide
 from backend.journal.stored import Decision
 from backend.pipeline.investigations import INDENTED_SHOWN, RAW_SHOWN, in_order, raw_text
@@ -86,6 +86,11 @@ def test_the_story_is_told_by_the_time_of_each_event() -> None:
         ("why?", "because"),
         ("sure?", "yes"),
     ]
+    ended = [
+        AttemptEnded(1, "fake", "m", "truncated", SafeText("")),
+        AttemptEnded(2, "fake", "m", "complete", SafeText("")),
+    ]
+    assert [one.cut for one in exchanges([*turns, *ended])] == [True, False]
 
 
 def test_a_raw_record_is_indented_safe_and_capped() -> None:

@@ -108,3 +108,43 @@ async def _play(size: int, steps: list[tuple[str, str]]) -> None:
     held += sum(one is True for one in served)
     await settle()
     assert slots.busy == held
+
+
+async def test_work_nobody_asked_for_comes_after_every_lane_and_never_takes_the_last_slot() -> None:
+    slots = ModelSlots(2)
+    assert slots.has_spare
+    spare = slots.spare()
+    await spare.acquire()
+    assert (slots.busy, slots.spare_busy) == (1, 1)
+    assert not slots.has_spare
+    second = asyncio.create_task(slots.spare().acquire())
+    await settle()
+    assert not second.done()
+    raw = asyncio.create_task(slots.lane("raw").acquire())
+    await settle()
+    spare.release()
+    await settle()
+    assert raw.done()
+    assert not second.done()
+    second.cancel()
+    slots.lane("raw").release()
+    await settle()
+    assert (slots.busy, slots.spare_busy) == (0, 0)
+
+
+async def test_a_lane_that_has_to_wait_tells_whoever_holds_a_slot_unasked() -> None:
+    slots = ModelSlots(1)
+    told: list[str] = []
+    slots.give_way = lambda: told.append("give way")
+    spare = slots.spare()
+    await spare.acquire()
+    critical = asyncio.create_task(slots.lane("critical").acquire())
+    await settle()
+    assert told == ["give way"]
+    spare.release()
+    await settle()
+    assert critical.done()
+    waits = asyncio.create_task(slots.lane("high").acquire())
+    await settle()
+    assert told == ["give way"]  # critical holds it now, and that never gives way
+    waits.cancel()
