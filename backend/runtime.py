@@ -23,21 +23,24 @@ from backend.feeds import Feeds
 from backend.journal import JournalError
 from backend.journal.store import Journal
 from backend.lanes import LANES
-from backend.patterns.stage import PATTERN_PARSERS, Patterns
+from backend.patterns.stage import PATTERN_PARSERS
 from backend.pipeline.board import Board
 from backend.pipeline.commands import Commands
 from backend.pipeline.foresight import Foresight
+from backend.pipeline.gates import build_gate
 from backend.pipeline.ingest import Ingest
-from backend.pipeline.investigations import Investigations
+from backend.pipeline.investigations import Investigations, told
 from backend.pipeline.job import Job
 from backend.pipeline.models import Models
 from backend.pipeline.outbox import Outbox
 from backend.pipeline.pool import Pool
+from backend.pipeline.private import DataClasses, SentLog
 from backend.pipeline.prompt_caches import PromptCaches
 from backend.pipeline.questions import Questions
 from backend.pipeline.restore import open_rows, unfinished
 from backend.pipeline.route import Router
 from backend.pipeline.scheduler import Scheduler
+from backend.pipeline.sending import Sending
 from backend.pipeline.speculation import Speculation
 from backend.pipeline.verdicts import analysed_row, last_resort, new_row
 from backend.pipeline.work import Analysed, Work
@@ -67,6 +70,10 @@ class DeadNote(msgspec.Struct, frozen=True, gc=False):
 class Runtime:
     """Wires settings, journal, sources, stages and models together."""
 
+    journal_type: Callable[[Path], Journal] = Journal
+    models_type: Callable[..., Models] = Models
+    """A simulation has others of both."""
+
     def __init__(
         self,
         settings: Settings,
@@ -91,11 +98,13 @@ class Runtime:
         self._parsers = {feed.source.name: feed.parser for feed in self._feeds.all} | PATTERN_PARSERS
         self._sinks: list[Sink] = open_sinks(settings)
         self._foresight = Foresight(clock, settings.speculation.max_share)
-        self._journal = Journal(home / "journal.db")
+        self._journal = self.journal_type(home / "journal.db")
         self._background = Background()
         self._booking = Booking(self._journal, self._background)
         self._booking.told = (self._foresight.booked,)
-        self._models = Models(settings, clock, self._booking.book, paced=paced)
+        self._models = self.models_type(settings, clock, self._booking.book, paced=paced)
+        self._classes = DataClasses(settings.sources, [feed.source.name for feed in self._feeds.all])
+        self._models.audit = SentLog(self._journal, self._background.spawn, clock, settings.privacy).keep
         self._enrichers: Sequence[Enricher] = ()
         self._stages = StageTimes()
         self._board = Board()
@@ -107,6 +116,8 @@ class Runtime:
         stages = (self._journal, Router(settings), self._stages, clock)
         self._ingest = Ingest(*stages, deliver=self._deliver, dead=self._dead, raw_lane=self._patterns)
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
+        ladder = functools.partial(self._models.ladder, watched=True)
+        self.sending = Sending(self._journal, self._build_alert, ladder, clock)
         self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
         self.loop_lag = Window()
         self._start_trouble: list[str] = []
@@ -128,6 +139,7 @@ class Runtime:
             models=self._models.views,
             trouble=self._trouble,
             loop_lag=self.loop_lag,
+            patterns=lambda: self._patterns.view,
             speculation=lambda: self._foresight.view(self._speculation.running if self._speculation else 0),
         )
 
@@ -188,6 +200,7 @@ class Runtime:
             analysed=self._analysed,
             failed=self._not_stored,
             warm=self._caches.begin,
+            gate=build_gate(self._settings.policy),
         )
         self._pool = Pool(
             self._scheduler,
@@ -247,15 +260,14 @@ class Runtime:
         """Close models, enrichers, sinks and, last, the journal; a part that fails does not stop the rest."""
         if self._questions is not None:
             await self._questions.close()
-        for ahead in (self._speculation, self._caches):
+        for ahead in (self._speculation, self._caches, self._patterns):
             if ahead is not None:
                 await ahead.close()
         await self.investigations.close()
         await self._scheduler.close()
         self._models.ledger.flush()
         await self._background.finish()
-        parts: list[Models | Enricher | Sink | Patterns] = [self._patterns, self._models]
-        parts += [*self._enrichers, *self._sinks]
+        parts: list[Models | Enricher | Sink] = [self._models, *self._enrichers, *self._sinks]
         for part in parts:
             try:
                 await part.close()
@@ -282,8 +294,13 @@ class Runtime:
         self.investigations.watch(alert_id)
 
     def _intake_first(self) -> bool:
-        """Whether lanes without a deadline rest: records wait to be stored. Once a second one goes on."""
-        if self._ingest.waiting < BUSY_RECORDS:
+        """Whether lanes without a deadline rest. Once a second one goes on, with all that is alike.
+
+        They rest while records wait to be stored; and in a storm while somebody reads an answer that is being
+        written: the playbook would take every moment that is free, and each word would come 50 ms later.
+        """
+        read = self.investigations.being_read and any(map(self._scheduler.folding, LANES))
+        if self._ingest.waiting < BUSY_RECORDS and not read:
             return False
         now = self._clock.mono()
         if now - self._low_taken < 1.0:
@@ -336,7 +353,8 @@ class Runtime:
     def _build_alert(self, raw: bytes, head: Head, source: str) -> Alert:
         """A whole alert; where its source is configured with a mapping, read through that."""
         parser = self._parsers.get(source)
-        return parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
+        alert = parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
+        return self._classes.marked(alert, source)
 
     def _deliver(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -356,10 +374,14 @@ class Runtime:
         score = self._scores[job.lane]
         score.done += 1
         old = self._board.get(job.alert_id)
-        row = analysed_row(old or new_row(job), analysed.result)
+        row = analysed_row(old or new_row(job), analysed.result, analysed.closed)
         score.breached += row.sla_met is False and (old is None or old.sla_met is None)
-        if old is not None:  # else the board was full: it stays counted there
+        if old is not None:
             self._board.put(row)
+        elif analysed.closed:  # the board was full: as long as it is open it stays counted there
+            self._board.beyond = max(0, self._board.beyond - 1)
+        if analysed.close is not None and analysed.closed:
+            self.investigations.tell(job.alert_id, told(analysed.close), analysed=True)
         self._models.analysed(job.lane, analysed.result.analysis)
         if self._on_analysed is not None:
             self._on_analysed(analysed)

@@ -251,6 +251,8 @@ def bench(
     rounds: int = 3,
     calls: int = 200,
     seconds: float = 12.0,
+    seed: int = 1,
+    real: bool = False,
     json: bool = False,
 ) -> int:
     """Measure this machine: every figure beside its peer in the same run, as a ratio.
@@ -259,7 +261,7 @@ def bench(
     ----------
     what
         ingest (Kafka to journal), stream (a model's tokens to transcript and screen), screen (ingest with the
-        console open), or all.
+        console open), storm (storms, outages and a day under a virtual clock), or all.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.
     records
@@ -270,12 +272,16 @@ def bench(
         Model calls per side and vendor of stream, taken by turns.
     seconds
         How long each steady part of stream lasts.
+    seed
+        Of storm: the same seed takes the same course.
+    real
+        Of storm: one short storm in real time instead, half a minute.
     json
-        One JSON object a benchmark instead of text; stream gives two.
+        One JSON object a benchmark instead of text; stream gives two, storm one a scenario.
     """
     from console.bench import BenchSizes, run_bench
 
-    sizes = BenchSizes(records=records, rounds=rounds, calls=calls, seconds=seconds)
+    sizes = BenchSizes(records=records, rounds=rounds, calls=calls, seconds=seconds, seed=seed, real=real)
     return run_bench(what, sizes, kafka=kafka, as_json=json)
 
 

@@ -6,6 +6,7 @@ streams being written that was four tenths of all that painting cost.
 
 from typing import Any, Self
 
+from rich.segment import Segment
 from textual.geometry import Region
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
@@ -23,11 +24,9 @@ class LineBar(ScrollBar):
         if regions or not repaint or any(how.values()) or len(self._cells) != self.size.height:
             return super().refresh(*regions, repaint=repaint, **how)
         before, self._cells = self._cells, self._draw()
-        changed = [y for y, (old, new) in enumerate(zip(before, self._cells, strict=True)) if old != new]
-        if not changed:
-            return self
-        first = changed[0]
-        return super().refresh(Region(0, first, self.size.width, changed[-1] + 1 - first))
+        pairs = enumerate(zip(before, self._cells, strict=True))
+        changed = [Region(0, y, self.size.width, 1) for y, (old, new) in pairs if old != new]
+        return super().refresh(*changed) if changed else self
 
     def render_line(self, y: int) -> Strip:
         """One cell, as Textual's line API asks for it."""
@@ -50,4 +49,6 @@ class LineBar(ScrollBar):
             vertical=True,
             **{name: colour for name, colour in colours.items() if colour is not None},
         ).segments
-        return [Strip([segment], width) for segment in segments]
+        ground = self.visual_style.rich_style
+        cells = Segment.apply_style(segments[:height], ground)  # it may overshoot the end
+        return [Strip([cell], width) for cell in cells]

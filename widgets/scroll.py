@@ -2,8 +2,10 @@
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 
+from widgets.bar import LineBar
 from widgets.palette import Palette, palette_of
 
 
@@ -26,6 +28,15 @@ class LineScroll(ScrollView):
         if self._palette is None:
             self._palette = palette_of(self)
         return self._palette
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Its scrollbar, made when it is first asked for; one that paints only what changed."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = bar = LineBar(thickness=self.scrollbar_size_vertical)
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return self._vertical_scrollbar
 
     @property
     def top(self) -> int:

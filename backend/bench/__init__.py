@@ -3,9 +3,24 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+from backend.bench.alerts import suricata_alerts
 from backend.bench.report import BenchError, IngestReport, ingest_lines
+from backend.bench.stream_model import ModelAddress, scripted_model
+from backend.bench.stream_report import StreamReport, stream_lines
 
-__all__ = ["BenchError", "IngestReport", "bench_ingest", "ingest_lines", "packaged_topic"]
+__all__ = [
+    "BenchError",
+    "IngestReport",
+    "ModelAddress",
+    "StreamReport",
+    "bench_ingest",
+    "bench_stream",
+    "ingest_lines",
+    "packaged_topic",
+    "scripted_model",
+    "stream_lines",
+    "suricata_alerts",
+]
 
 
 async def bench_ingest(kafka: str | None, *, records: int, rounds: int) -> IngestReport:
@@ -36,3 +51,14 @@ async def packaged_topic(kafka: str | None, records: int) -> AsyncIterator[tuple
     async with contextlib.AsyncExitStack() as stack:
         bootstrap = kafka if kafka is not None else await stack.enter_async_context(packaged_broker())
         yield bootstrap, await filled(bootstrap, records)
+
+
+async def bench_stream(model: ModelAddress, *, calls: int, streams: int, seconds: float) -> StreamReport:
+    """Measure `calls` a side and vendor beside the bare SDKs, then `streams` at once for `seconds`.
+
+    Raises:
+        BenchError: an answer did not come through.
+    """
+    from backend.bench.stream import run
+
+    return await run(model, calls=calls, streams=streams, seconds=seconds)

@@ -23,7 +23,7 @@ from backend.api import Detail, NoteView, TranscriptSlice
 from backend.enrichment.base import Evidence
 from backend.journal.reader import AlertRow
 from backend.journal.store import Journal
-from backend.journal.stored import Decision
+from backend.journal.stored import MACHINE, Decision
 from backend.pipeline.board import Board
 
 KEPT = 512
@@ -78,6 +78,12 @@ class Investigations:
     def watched(self, alert_id: int) -> bool:
         """Whether somebody has the alert open."""
         return alert_id in self._watched
+
+    @property
+    def being_read(self) -> bool:
+        """Whether somebody has an alert open whose answer is being written."""
+        open_now = (self._transcripts.get(alert_id) for alert_id in self._watched)
+        return any(transcript is not None and transcript.live for transcript in open_now)
 
     def watch(self, alert_id: int) -> None:
         """Keep an alert's detail published from now on."""
@@ -254,11 +260,24 @@ def _note(decision: Decision) -> NoteView:
     return NoteView(decision.wall_ms, decision.actor, in_words(decision), safe(decision.note))
 
 
+def told(decision: Decision) -> Decided:
+    """A decision as the transcript shows it."""
+    return Decided(in_words(decision), decision.actor, decision.wall_ms)
+
+
 def in_words(decision: Decision) -> SafeText:
     """What a person did, as the transcript and the trail say it."""
+    if decision.kind in ("approve", "deny"):
+        word = "approved" if decision.kind == "approve" else "denied"
+        done = "; recorded, no sink carries it out" if decision.kind == "approve" else ""
+        note = f": {decision.note}" if decision.note else ""
+        undone = " (undone)" if decision.undone_ms is not None else ""
+        return safe(f"{word} {decision.disposition}{note}{done}{undone}")
+    closed = "closed by machine" if decision.actor == MACHINE else "closed it"
     words = {
         "claim": "claimed it",
-        "decide": f"closed it as {decision.disposition}",
+        "decide": f"{closed} as {decision.disposition}",
+        "reopen": "reopened what the machine had closed",
         "note": "wrote a note",
         "investigate": "had it investigated again",
     }[decision.kind]

@@ -38,4 +38,4 @@ def test_what_is_not_known_is_said_in_a_line() -> None:
     done = bench("everything")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "ingest, screen, all" in done.stderr
+    assert "ingest, stream, screen, all" in done.stderr

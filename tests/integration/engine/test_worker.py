@@ -1,4 +1,6 @@
+import contextlib
 import signal
+import sqlite3
 import time
 from pathlib import Path
 
@@ -10,7 +12,16 @@ MANY = 5_000
 
 
 def verdicts(home: Path) -> int:
-    return len(run(home, "export").stdout.splitlines())
+    """Counted in the journal itself: `export` takes longer than the worker does."""
+    path = home / "journal.db"
+    if not path.exists():
+        return 0
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as journal:
+        try:
+            count: int = journal.execute("select count(*) from verdicts").fetchone()[0]
+        except sqlite3.OperationalError:  # its tables are being made
+            return 0
+    return count
 
 
 def test_kill_9_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -> None:

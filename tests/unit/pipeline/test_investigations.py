@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from backend.alerts.text import SafeText
-from backend.analysis.model import AttemptEnded, Decided, Delta, QuestionAsked, TranscriptEvent
+from backend.analysis.model import (
+    AttemptEnded,
+    AttemptStarted,
+    Decided,
+    Delta,
+    QuestionAsked,
+    TranscriptEvent,
+)
 from backend.api import Claim, Decide
 from backend.journal.stored import Decision
 from backend.pipeline.investigations import INDENTED_SHOWN, RAW_SHOWN, in_order, raw_text
@@ -106,3 +113,17 @@ def test_a_record_nested_to_fill_memory_with_indentation_is_shown_as_it_came() -
     assert len(raw_text(deep)) < INDENTED_SHOWN
     endless = b"[" * 30_000 + b"]" * 30_000
     assert len(raw_text(endless)) < INDENTED_SHOWN
+
+
+async def test_an_answer_is_being_read_only_while_it_is_written_and_somebody_has_it_open(desk: Desk) -> None:
+    watching = desk.investigations
+    transcript = watching.writing(2)
+    transcript.append(AttemptStarted(0, "anthropic", "m", 1, 1))
+    assert not watching.being_read
+    watching.watch(2)
+    assert watching.being_read
+    watching.unwatch(2)
+    assert not watching.being_read
+    watching.watch(2)
+    transcript.finish()
+    assert not watching.being_read
