@@ -19,6 +19,9 @@ from backend.enrichment.base import Enricher
 from backend.enrichment.geoip import GeoipEnricher
 from backend.enrichment.history import HistoryEnricher, HistorySummary
 from backend.journal.store import Journal
+from backend.patterns.findings import MinerLimits
+from backend.patterns.rules_model import RuleSet
+from backend.patterns.stage import Patterns
 from backend.settings import Settings, SettingsError, SourceConfig, secret
 from backend.sources.base import Source, SourceError
 from backend.sources.registry import SourceOptions, open_source
@@ -116,6 +119,36 @@ class _JournalHistory:
             row.last_human_ms,
             row.last_human_actor,
         )
+
+
+def open_patterns(settings: Settings, clock: Clock, home: Path) -> Patterns:
+    """What is done with raw events. Reads the rules, 1 to 3 ms each.
+
+    Raises:
+        SettingsError: pySigma is missing, or a path with rules can't be read.
+    """
+    config = settings.patterns
+    rules: RuleSet | None = None
+    if config.sigma:
+        try:
+            from backend.patterns.rules import RuleError, load  # only who has rules pays for pySigma
+        except ImportError as error:
+            raise SettingsError(
+                f"[patterns] sigma needs pySigma ({error}): install watchfloor[sigma]"
+            ) from error
+        try:
+            rules = load(config.sigma)
+        except RuleError as error:
+            raise SettingsError(f"[patterns] {error}") from error
+    limits = MinerLimits(
+        templates=config.max_templates,
+        learn_ms=int(config.learn_minutes * 60_000),
+        learn_lines=config.learn_lines,
+        surge_factor=config.surge_factor,
+        surge_least=config.surge_least,
+        findings_per_hour=config.max_alerts_per_hour,
+    )
+    return Patterns(clock, home, rules=rules, limits=limits if config.mine else None)
 
 
 def build_enrichers(settings: Settings, journal: Journal, clock: Clock) -> Sequence[Enricher]:

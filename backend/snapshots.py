@@ -1,15 +1,17 @@
 """Building the immutable snapshot that front ends read, at most ten times a second."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
 
-from backend.api import CostView, LaneView, ModelView, Row, Snapshot, SpeculationView
+from backend.api import CostView, LaneView, ModelView, PatternsView, Row, Snapshot, SpeculationView
 from backend.clock import Clock
 from backend.lanes import LANES
 from backend.pipeline.board import Board
 from backend.pipeline.ingest import Ingest
 from backend.pipeline.scheduler import Scheduler
+from backend.pipeline.sharing import Shared
 from backend.sources.base import SourceStatus
 from backend.telemetry.histogram import Window
 from backend.telemetry.stages import StageTimes
@@ -45,6 +47,8 @@ class SnapshotBuilder:
         trouble: Callable[[], Sequence[str]],
         loop_lag: Window,
         speculation: Callable[[], SpeculationView] = SpeculationView,
+        patterns: Callable[[], PatternsView] = PatternsView,
+        shared: Callable[[str], Shared] = lambda _lane: Shared(),
     ) -> None:
         """Everything a snapshot is made of."""
         self._clock = clock
@@ -60,6 +64,8 @@ class SnapshotBuilder:
         self._trouble = trouble
         self._loop_lag = loop_lag
         self._speculation = speculation
+        self._patterns = patterns
+        self._shared = shared
         self._rows: tuple[Row, ...] = ()
         self._rows_version = -1
         self._last: Snapshot | None = None
@@ -95,6 +101,7 @@ class SnapshotBuilder:
             engine_lag_ms=_steady(self._loop_lag.quantile(now, 0.99) or 0.0, last),
             trouble=tuple(self._trouble()),
             speculation=self._speculation(),
+            patterns=self._patterns(),
         )
         if last is not None and _same(fresh, last):
             return last
@@ -110,15 +117,23 @@ class SnapshotBuilder:
             deadlines.append(first.deadline_ms)
         breach_in_ms = min(deadlines) - wall_ms if deadlines else None
         score = self._scores[name]
+        shared = self._shared(name)
+        forming = shared.forming
         return LaneView(
             name=name,
-            queued=self._scheduler.queued(name),
-            running=len(running),
+            queued=self._scheduler.queued(name) + shared.held,
+            running=max(0, len(running) - shared.held),
             oldest_ms=_whole_seconds(wall_ms - first.received_ms) if first is not None else None,
             breach_in_ms=_whole_seconds(breach_in_ms) if breach_in_ms is not None else None,
             per_minute=self._ingest.lane_rates[name].per_minute(now),
             done=score.done,
             breached=score.breached,
+            forming=forming.fullest,
+            forming_of=forming.size,
+            forming_left_s=math.ceil(forming.left_s),
+            held=shared.held,
+            folds=shared.folds.folds,
+            folded=shared.folds.folded,
         )
 
 

@@ -15,6 +15,9 @@ NOTHING = SafeText("")
 
 TimeQuality = Literal["exact", "no_zone", "no_date", "no_year", "received"]
 
+DataClass = Literal["cloud-ok", "pseudonymise", "local-only"]
+"""What may be done with data, from free to strict: shown to a vendor, shown with pseudonyms, kept here."""
+
 FORMAT_NAMES = (
     "suricata_eve",
     "wazuh",
@@ -35,6 +38,7 @@ FORMAT_NAMES = (
     "syslog",
     "generic_json",
     "plain",
+    "pattern",
 )
 """Every name `--format` and `format=` may take (the contract's list); a parser may not exist for each yet."""
 
@@ -183,6 +187,8 @@ class Alert(msgspec.Struct, frozen=True):
     count: int = 1
     parse_errors: tuple[str, ...] = ()
     """Fields that could not be read, each in words; the alert stands all the same."""
+    data: DataClass = "cloud-ok"
+    """What its source's configuration allows to be done with it."""
 
 
 class ParsedAlert(msgspec.Struct, frozen=True, gc=False):
@@ -200,6 +206,8 @@ class ParsedEvent(msgspec.Struct, frozen=True, gc=False):
     format: str
     kind: str
     sub: int = 0
+    raw: bytes = b""
+    """Its own bytes, where they are not those of the whole record."""
 
 
 class DeadLetter(msgspec.Struct, frozen=True, gc=False):

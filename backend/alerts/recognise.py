@@ -75,13 +75,13 @@ class Parser:
         if self._last is not None:
             outcome = self._last.typed(data, received_ms)
             if outcome is not None:
-                return [_parsed(outcome, data, 0)]
+                return [_parsed(outcome, data, 0, data)]
         if len(data) > MAX_RECORD_BYTES:
             return [DeadLetter(f"record of {len(data)} bytes; the limit is {MAX_RECORD_BYTES}", data)]
         limit = most_lines(data) if (is_text := self._is_text(data)) else most_items(data)
         reads = self._lines(data, received_ms) if is_text else self._documents(data, received_ms)
         # Lazily, and counted here once more: what is inside messages inside records comes on top of them.
-        parsed = [_parsed(*read, sub) for sub, read in enumerate(islice(reads, limit + 1))]
+        parsed = [_parsed(*read, sub, data) for sub, read in enumerate(islice(reads, limit + 1))]
         if len(parsed) > limit:
             parsed[limit] = DeadLetter(f"more than {limit} documents in one record", data, limit)
         return parsed
@@ -263,9 +263,10 @@ def _recognise(obj: Object) -> JsonFormat | None:
     return None
 
 
-def _parsed(outcome: Outcome, raw: bytes, sub: int) -> Parsed:
+def _parsed(outcome: Outcome, raw: bytes, sub: int, record: bytes) -> Parsed:
     if isinstance(outcome, Head):
         return ParsedAlert(outcome, raw, sub)
     if isinstance(outcome, ParsedEvent):
-        return ParsedEvent(outcome.format, outcome.kind, sub) if sub else outcome
+        whole = not sub and record.startswith(raw) and not record[len(raw) :].strip()
+        return outcome if whole else ParsedEvent(outcome.format, outcome.kind, sub, raw)
     return DeadLetter(outcome.reason, raw, sub)

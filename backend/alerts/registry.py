@@ -14,6 +14,7 @@ from backend.alerts.leef import Leef
 from backend.alerts.model import FORMAT_NAMES, Alert, Head
 from backend.alerts.ocsf import Ocsf
 from backend.alerts.okta import Okta
+from backend.alerts.pattern import Pattern
 from backend.alerts.plain import Plain
 from backend.alerts.securityhub import SecurityHub
 from backend.alerts.sentinel import Sentinel
@@ -38,6 +39,7 @@ FORMATS: tuple[Format, ...] = (
     Okta(),
     WindowsEvent(),
     CloudTrail(),
+    Pattern(),
     Cef(),
     Leef(),
     Syslog(),

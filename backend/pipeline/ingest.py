@@ -16,6 +16,7 @@ from backend.journal import JournalError
 from backend.journal.store import Chain, Journal
 from backend.journal.stored import Routed, Slice, Stored
 from backend.lanes import LANES
+from backend.patterns.raw import Match, RawEvent
 from backend.pipeline.job import Job
 from backend.pipeline.route import Router
 from backend.pipeline.twins import Twins
@@ -36,6 +37,18 @@ class RecordParser(Protocol):
         ...
 
 
+class RawLane(Protocol):
+    """What is done with events that no product called an alert, beside counting them."""
+
+    async def examine(self, events: Sequence[RawEvent]) -> list[Match]:
+        """The alerts that events are by a rule, before their batch is stored."""
+        ...
+
+    def offer(self, events: Sequence[RawEvent]) -> None:
+        """Events that are stored, and matched no rule."""
+        ...
+
+
 class Totals(msgspec.Struct):
     """Counts since start."""
 
@@ -52,6 +65,10 @@ class _Link:
     def __init__(self) -> None:
         self.chain = Chain()
         self.pending = 0
+        self.turn = asyncio.Lock()
+        """Held while a batch's events are examined: batches behind it keep their order."""
+        self.turns = 0
+        """Batches that hold or await it."""
 
 
 class Ingest:
@@ -66,8 +83,10 @@ class Ingest:
         *,
         deliver: Callable[[list[Job]], None],
         dead: Callable[[Record, DeadLetter], None] | None = None,
+        raw_lane: RawLane | None = None,
     ) -> None:
         """`deliver` is given the new jobs after their commit; `dead` each dead letter as it is found."""
+        self._raw_lane = raw_lane
         self._journal = journal
         self._router = router
         self._stages = stages
@@ -117,11 +136,18 @@ class Ingest:
         started = time.perf_counter()
         parsed = self._parse(records)
         parse_ms = (time.perf_counter() - started) * 1000 / len(records)
-        slices = self._route(records, parsed)
+        raws: list[RawEvent] = []
+        slices = self._route(records, parsed, raws)
         route_ms = (time.perf_counter() - started) * 1000 / len(records) - parse_ms
         link = self._chain(records[0].source)
-        written = await self._journal.store(records[0].source, slices, link.chain)
         link.pending += 1
+        try:
+            if raws or link.turns:
+                raws = await self._examined(link, slices, raws)
+            written = await self._journal.store(records[0].source, slices, link.chain)
+        except BaseException:
+            link.pending -= 1
+            raise
         handed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         first_ms = records[0].received_ms
 
@@ -132,6 +158,8 @@ class Ingest:
                 # Also where the source no longer waits: what is stored must be analysed.
                 self._measure(future.result(), first_ms, parse_ms, route_ms, len(records))
                 self._hand_on(future.result(), parse_ms, route_ms)
+                if raws and self._raw_lane is not None and future.result().events:
+                    self._raw_lane.offer(raws)
             self._release(len(records))
             if handed.done():
                 return
@@ -163,17 +191,21 @@ class Ingest:
         parser = self._parsers[records[0].source]
         return [parser.parse(record.data, record.received_ms) for record in records]
 
-    def _route(self, records: Sequence[Record], parsed: list[list[Parsed]]) -> list[Slice]:
-        """The records by partition, with a lane and a deadline on each alert."""
+    def _route(
+        self, records: Sequence[Record], parsed: list[list[Parsed]], raws: list[RawEvent]
+    ) -> list[Slice]:
+        """The records by partition, with a lane and a deadline on each alert; raw events go to `raws` too."""
         slices: list[Slice] = []
         start = 0
         for partition, group in groupby(records, key=_PARTITION):
             part = list(group)
-            slices.append(self._slice(partition, part, parsed[start : start + len(part)]))
+            slices.append(self._slice(partition, part, parsed[start : start + len(part)], raws))
             start += len(part)
         return slices
 
-    def _slice(self, partition: str, records: list[Record], parsed: list[list[Parsed]]) -> Slice:
+    def _slice(
+        self, partition: str, records: list[Record], parsed: list[list[Parsed]], raws: list[RawEvent]
+    ) -> Slice:
         alerts: list[Routed] = []
         events: list[tuple[int | str, int, ParsedEvent]] = []
         letters: list[tuple[int | str, int, DeadLetter]] = []
@@ -188,12 +220,39 @@ class Ingest:
                     alerts.append(Routed(head, item.raw, lane, received_ms, due, offset, item.sub, twin))
                 elif isinstance(item, ParsedEvent):
                     events.append((offset, received_ms, item))
+                    if self._raw_lane is not None:
+                        raws.append(_raw_event(record, item))
                 else:
                     letters.append((offset, received_ms, item))
                     if self._dead is not None:
                         self._dead(record, item)
         offsets: Any = [record.offset for record in records]
         return Slice(partition, offsets, records[-1].next_offset, alerts, events, letters)
+
+    async def _examined(self, link: "_Link", slices: list[Slice], raws: list[RawEvent]) -> list[RawEvent]:
+        """Hold raw events against the rules; one that matches is stored as an alert at its own position too.
+
+        Returns those that did not. The batches of a source keep their order meanwhile.
+        """
+        link.turns += 1
+        try:
+            async with link.turn:
+                if self._raw_lane is None or not raws:
+                    return raws
+                matches = await self._raw_lane.examine(raws)
+        finally:
+            link.turns -= 1
+        if not matches:
+            return raws
+        places = {(part.partition, offset): part for part in slices for offset in part.offsets}
+        for match in matches:
+            raw = match.event
+            lane, due = self._router.route(match.head, raw.received_ms)
+            places[raw.partition, raw.offset].alerts.append(
+                Routed(match.head, match.raw, lane, raw.received_ms, due, raw.offset, match.sub)
+            )
+        matched = {(one.event.partition, one.event.offset, one.event.sub) for one in matches}
+        return [one for one in raws if (one.partition, one.offset, one.sub) not in matched]
 
     def _release(self, count: int) -> None:
         self._waiting -= count
@@ -219,9 +278,22 @@ class Ingest:
         now = self._clock.mono()
         # Positional, in the order of `Job`: one a record at full speed.
         jobs = [
-            Job(id_, a.head, LANES[a.lane], a.received_ms, a.deadline_ms, now, parse_ms, route_ms)
+            Job(id_, a.head, LANES[a.lane], a.received_ms, a.deadline_ms, now, parse_ms, route_ms, raw=a.raw)
             for id_, a in zip(stored.ids, stored.alerts, strict=True)
         ]
         for lane, count in Counter([alert.lane for alert in stored.alerts]).items():
             self.lane_rates[LANES[lane]].add(now, count)
         self._deliver(jobs)
+
+
+def _raw_event(record: Record, item: ParsedEvent) -> RawEvent:
+    return RawEvent(
+        record.source,
+        record.partition,
+        record.offset,
+        item.sub,
+        record.received_ms,
+        item.format,
+        item.kind,
+        item.raw or record.data,
+    )

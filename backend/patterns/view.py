@@ -1,0 +1,22 @@
+"""The raw lane in figures, as front ends read it."""
+
+import msgspec
+
+
+class PatternsView(msgspec.Struct, frozen=True, gc=False):
+    """The stage in figures, since start where nothing else is said."""
+
+    rules: int = 0
+    """Sigma rules in use."""
+    rules_left_out: int = 0
+    events_tried: int = 0
+    matches: int = 0
+    templates: int = 0
+    """Known now."""
+    lines: int = 0
+    new: int = 0
+    surges: int = 0
+    held_back: int = 0
+    """Findings over the limit an hour."""
+    counted_only: int = 0
+    """Events that were neither tried nor mined, because too many waited."""
