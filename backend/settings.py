@@ -1,6 +1,7 @@
 """Configuration: what the file may say, its defaults, and errors that say how to mend it."""
 
 import getpass
+import ipaddress
 import os
 import tomllib
 import typing
@@ -11,6 +12,7 @@ import msgspec
 import platformdirs
 
 from backend.lanes import LANE_SLA_S, LANES
+from backend.providers.config import MAX_CONNECTIONS
 from backend.settings_errors import in_words, nearest, one_line, unknown_keys
 from backend.settings_tables import (
     AssetsConfig,
@@ -21,6 +23,8 @@ from backend.settings_tables import (
     LaneConfig,
     ModelConfig,
     PatternsConfig,
+    PolicyConfig,
+    PrivacyConfig,
     SinkConfig,
     SourceConfig,
     SpeculationConfig,
@@ -39,6 +43,8 @@ __all__ = [
     "LaneConfig",
     "ModelConfig",
     "PatternsConfig",
+    "PolicyConfig",
+    "PrivacyConfig",
     "Settings",
     "SettingsError",
     "SinkConfig",
@@ -69,6 +75,8 @@ class Settings(Table):
     lanes: dict[str, LaneConfig] = msgspec.field(default_factory=dict)
     budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     speculation: SpeculationConfig = msgspec.field(default_factory=SpeculationConfig)
+    policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
+    privacy: PrivacyConfig = msgspec.field(default_factory=PrivacyConfig)
     enrichment: EnrichmentConfig = msgspec.field(default_factory=EnrichmentConfig)
     patterns: PatternsConfig = msgspec.field(default_factory=PatternsConfig)
     sinks: list[SinkConfig] = msgspec.field(default_factory=list)
@@ -85,6 +93,13 @@ class Settings(Table):
         if configured is not None and configured.sla_s is not None:
             return configured.sla_s
         return LANE_SLA_S[lane]
+
+    def mode(self, lane: str) -> str:
+        """How the lane's alerts are treated: each, batch, aggregate or pattern."""
+        configured = self.lanes.get(lane)
+        if configured is not None and configured.mode is not None:
+            return configured.mode
+        return {"medium": "batch", "low": "aggregate", "raw": "pattern"}.get(lane, "each")
 
     def chain(self, lane: str) -> tuple[str, ...]:
         """Names of the models that answer for `lane`, best first; playbook follows unnamed."""
@@ -103,6 +118,12 @@ class Settings(Table):
 
 
 _NOT_IN_FILE = frozenset({"demo", "home"})
+_MODES = {
+    "medium": ("each", "batch"),
+    "low": ("each", "batch", "aggregate"),
+    "raw": ("each", "aggregate", "pattern"),
+}
+"""How lanes may be treated; critical and high take each alert by itself, always."""
 
 
 def load(
@@ -132,6 +153,8 @@ def load(
         raise SettingsError("--base-url says where a model is; name the model too: --model PROVIDER:MODEL")
     settings.home = os.environ.get("WATCHFLOOR_HOME") or platformdirs.user_data_dir("watchfloor")
     settings.ui.actor = settings.ui.actor or _login()
+    if settings.ui.actor == "watchfloor":  # the name under which the machine decides: never a person's
+        settings.ui.actor = "watchfloor user"
     return settings
 
 
@@ -251,6 +274,11 @@ def _check(settings: Settings, where: str) -> None:
     for lane, config in settings.lanes.items():
         if lane not in LANES:
             raise SettingsError(f"config {where}: no lane '{lane}'{nearest(lane, LANES)}")
+        allowed = _MODES.get(lane, ("each",))
+        if config.mode is not None and config.mode not in allowed:
+            raise SettingsError(
+                f"config {where}: [lanes.{lane}] mode = '{config.mode}' must be {' or '.join(allowed)}"
+            )
         for name in config.models or ():
             if name not in settings.models and name != "playbook":
                 raise SettingsError(
@@ -258,8 +286,7 @@ def _check(settings: Settings, where: str) -> None:
                     f"{nearest(name, tuple(settings.models))}"
                 )
     for name, model in settings.models.items():
-        if model.provider != "playbook" and not model.model:
-            raise SettingsError(f"config {where}: [models.{name}] needs the key 'model'")
+        _check_model(name, model, where)
     for place, key, value, least in _numbers(settings):
         wrong = _too_small(value, least)
         if wrong:
@@ -277,6 +304,31 @@ def _check(settings: Settings, where: str) -> None:
         )
     if not 0 <= settings.speculation.max_share <= 1:
         raise SettingsError(f"config {where}: [speculation] max_share must be from 0 to 1")
+    _check_policy(settings.policy, where)
+
+
+def _check_policy(policy: PolicyConfig, where: str) -> None:
+    for key, share in (("min_confidence", policy.min_confidence), ("human_sample", policy.human_sample)):
+        if not 0 <= share <= 1:
+            raise SettingsError(f"config {where}: [policy] {key} must be from 0 to 1")
+    for one in policy.protected:
+        if "/" in one:
+            try:
+                ipaddress.ip_network(one, strict=False)
+            except ValueError:
+                raise SettingsError(
+                    f"config {where}: [policy] protected: '{one_line(one)}' is no network such as 10.0.0.0/8"
+                ) from None
+
+
+def _check_model(name: str, model: ModelConfig, where: str) -> None:
+    if model.provider != "playbook" and not model.model:
+        raise SettingsError(f"config {where}: [models.{name}] needs the key 'model'")
+    if model.max_concurrency > MAX_CONNECTIONS:
+        raise SettingsError(
+            f"config {where}: [models.{name}] max_concurrency = {model.max_concurrency} must be "
+            f"{MAX_CONNECTIONS} or less: a model has no more connections"
+        )
 
 
 def _too_small(value: float | None, least: float | None) -> str:
@@ -311,9 +363,16 @@ def _numbers(settings: Settings) -> Iterator[tuple[str, str, float | None, float
     for name, lane in settings.lanes.items():
         yield f"lanes.{name}", "sla_s", lane.sla_s, 0
         yield f"lanes.{name}", "hedge_after_s", lane.hedge_after_s, None
+        yield f"lanes.{name}", "max_batch", lane.max_batch, 1
+        yield f"lanes.{name}", "max_wait_s", lane.max_wait_s, None
+        yield f"lanes.{name}", "window_s", lane.window_s, 1
+        yield f"lanes.{name}", "sample", lane.sample, None
     yield "budget", "usd_per_hour", settings.budget.usd_per_hour, None
     yield "budget", "usd_per_day", settings.budget.usd_per_day, None
     yield "budget", "shift_hours", settings.budget.shift_hours, 0.25
+    yield "privacy", "keep_sent_days", settings.privacy.keep_sent_days, None
+    yield "privacy", "keep_sent_mb", settings.privacy.keep_sent_mb, None
+    yield "policy", "min_facts", settings.policy.min_facts, 1
     yield "enrichment", "budget_ms", settings.enrichment.budget_ms, 0
     patterns = settings.patterns
     yield "patterns", "learn_minutes", patterns.learn_minutes, None

@@ -7,6 +7,10 @@ from backend.clock import Clock
 
 FAILURES = 3
 """Retryable failures in a row that open it."""
+SLOW = 5
+"""Calls in a row, each outrun in silence by another model's, that open it. A healthy model is outrun so in
+one call of twenty at most, since it is given longer than its first word usually takes; five in a row are then
+one in three million. More than for failures, because each is only a sign."""
 COOL_OFF_S = 5.0
 """The first pause; it doubles with each failed probe."""
 COOL_OFF_MAX_S = 120.0
@@ -36,6 +40,12 @@ class Permit:
         breaker = self._take()
         if breaker is not None:
             breaker._count(self._epoch, why, at_once or self.probe, cool_off_s)
+
+    def slow(self, why: str) -> None:
+        """It had not said a word when another model's answer was there; a probe has failed by that."""
+        breaker = self._take()
+        if breaker is not None:
+            breaker._lag(self._epoch, why, self.probe)
 
     def refused(self, why: str) -> None:
         """It cannot work until a person mends it (key, model name)."""
@@ -76,6 +86,7 @@ class Breaker:
         self._max_s = cool_off_max_s
         self._rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._in_a_row = 0
+        self._slow_in_a_row = 0
         self._opened = 0
         self._epoch = 0
         self._open_until: float | None = None
@@ -120,7 +131,7 @@ class Breaker:
 
     def _close(self, epoch: int) -> None:
         if epoch == self._epoch:
-            self._in_a_row = self._opened = 0
+            self._in_a_row = self._slow_in_a_row = self._opened = 0
             self._open_until, self._probing, self._hard, self._why = None, False, False, ""
 
     def _count(self, epoch: int, why: str, at_once: bool, cool_off_s: float | None) -> None:
@@ -128,8 +139,17 @@ class Breaker:
             return
         self._in_a_row += 1
         if at_once or self._in_a_row >= self._limit:
-            pause = min(self._base_s * 2.0**self._opened, self._max_s) * self._rng.uniform(0.8, 1.2)
-            self._open(why, max(pause, min(cool_off_s or 0.0, self._max_s)))
+            self._open(why, max(self._pause(), min(cool_off_s or 0.0, self._max_s)))
+
+    def _lag(self, epoch: int, why: str, at_once: bool) -> None:
+        if epoch != self._epoch:
+            return
+        self._slow_in_a_row += 1
+        if at_once or self._slow_in_a_row >= SLOW:
+            self._open(why, self._pause())
+
+    def _pause(self) -> float:
+        return min(self._base_s * 2.0**self._opened, self._max_s) * self._rng.uniform(0.8, 1.2)
 
     def _fail(self, why: str) -> None:
         self._open(why, FAILED_COOL_OFF_S)
@@ -144,5 +164,5 @@ class Breaker:
         self._open_until = self._clock.mono() + pause_s
         self._opened = min(self._opened + 1, 16)
         self._epoch += 1
-        self._in_a_row = 0
+        self._in_a_row = self._slow_in_a_row = 0
         self._probing = self._hard = False

@@ -1,5 +1,6 @@
 """One call to one model: admitted by breaker, time and budget, limited, entered in the ledger, and judged."""
 
+import functools
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from backend.alerts.model import DataClass
 from backend.analysis.accounting import COUNTED, counted, most_tokens, most_usd, used_tokens
 from backend.analysis.breaker import Breaker, Permit
 from backend.analysis.budget import Allowance
@@ -19,18 +21,27 @@ from backend.clock import Clock
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Provider, Usage
 from backend.providers.limits import Limits
 from backend.providers.prices import Price, cost_usd, saved_usd
+from backend.providers.sending import watched
 
 MIN_CALL_S = 1.0
-"""With less of the lane's time left no call is begun: no model answers in that."""
+"""With less of the lane's time left no call is begun: no model answers in that. Nor with less than the model
+usually takes: under a load it can't carry, each call would be cut off just before its end, for nothing."""
 HAND_OVER_S = 0.25
 """Kept of the lane's time for the playbook, which needs a few milliseconds."""
 MAX_WAIT_S = 10.0
 """Longest wait for a slot, for a rate limit's next free place, or that a vendor may ask for."""
 WAIT_SHARE = 0.25
 """Share of the lane's time left that such a wait may take."""
+SLOW_SHARE = 0.2
+"""Of a model's time for its first token: silence of at least so long is held against a model that another one
+outran. Whoever has the next one started sooner, by `hedge_after_s`, is in a hurry; the model is not slow."""
 
 STOPPED = Outcome("cancelled", "reading on was pointless")
 _CANCELLED = Outcome("cancelled", "cancelled")
+
+
+Audit = Callable[[LedgerEntry, ModelRequest, str, bytes], None]
+"""Keeps what was sent: the call's entry, the request, the host, and the body as it went over the wire."""
 
 
 class Slots(Protocol):
@@ -71,6 +82,8 @@ class Rung:
     """Its rate limits and retry budget, shared by all lanes."""
     system: str = SYSTEM
     """The system prompt that it is given."""
+    privacy: DataClass = "cloud-ok"
+    """What it may be told: everything (`local-only`: one's own), names in clear, or pseudonyms."""
 
     @property
     def spec(self) -> str:
@@ -87,6 +100,8 @@ class Purpose(msgspec.Struct, frozen=True, gc=False):
     """None: no deadline but the rung's own limits."""
     kind: CallKind = "analysis"
     """Why the call is made."""
+    data: DataClass = "cloud-ok"
+    """What may be done with what is asked about."""
 
 
 class CallResult(msgspec.Struct, frozen=True, gc=False):
@@ -110,10 +125,34 @@ class CallResult(msgspec.Struct, frozen=True, gc=False):
         return f"{head}: {self.outcome.detail}" if self.outcome.detail else head
 
 
+def kept_here(rule: DataClass, data: DataClass, *, hidden: bool) -> str:
+    """Why a request may not go to a model under `rule`; empty where it may.
+
+    The last gate before anything leaves, whoever made the request: data that must stay goes to one's own
+    models alone, and a model that gets pseudonyms gets no request whose names were not `hidden`.
+    """
+    if rule == "local-only":
+        return ""
+    if data == "local-only":
+        return "not asked: this alert's data stays here, and the model is not your own"
+    if "pseudonymise" in (rule, data) and not hidden:
+        return "not asked: names in the request are in clear"
+    return ""
+
+
 class Caller:
     """Makes calls; holds what is common to all of them."""
 
-    def __init__(self, clock: Clock, ledger: Ledger, budget: Allowance, open_stream: OpenStream) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        ledger: Ledger,
+        budget: Allowance,
+        open_stream: OpenStream,
+        audit: Audit | None = None,
+    ) -> None:
+        """`audit` gets the bytes that each call puts on the wire."""
+        self._audit = audit
         self._clock = clock
         self._ledger = ledger
         self._budget = budget
@@ -128,20 +167,23 @@ class Caller:
         on_start: Callable[[], None],
         on_text: Callable[[str], bool],
         on_settled: Callable[[CallResult], None] | None = None,
+        outrun: Callable[[], bool] | None = None,
     ) -> CallResult:
         """Make one call, waiting first for a slot and a place in its rate limit.
 
         After a rate limit that names a short time it is made once more, as far as the model's retry budget
         goes. `on_start` is called when it is sent. `on_text` gets each piece and says whether to read on.
         `on_settled` gets what each call that was sent came to, also when this task is cancelled: then the
-        call is closed, its slot and permit given back, and what it cost is booked.
+        call is closed, its slot and permit given back, and what it cost is booked. `outrun` tells whether
+        such a cancellation came because another model had answered: the breaker hears of it where this one
+        had been silent for long.
         """
         reason = self._refusal(rung, request, purpose)
         if reason:
             return CallResult(passed_over=reason)
         if not await self._slot(rung, self._patience(purpose)):
             return CallResult(passed_over="busy: no slot became free in time")
-        told = _Told(on_start, on_text, on_settled)
+        told = _Told(on_start, on_text, on_settled, outrun)
         try:
             result = await self._once(rung, request, purpose, told, may_retry=True)
             if result.retry_in_s is not None:
@@ -153,8 +195,11 @@ class Caller:
             rung.slots.release()
 
     def _refusal(self, rung: Rung, request: ModelRequest, purpose: Purpose) -> str:
+        private = kept_here(rung.privacy, purpose.data, hidden=request.hidden)
+        if private:
+            return private
         left = self._left(purpose)
-        if left is not None and left < MIN_CALL_S:
+        if left is not None and left < max(MIN_CALL_S, rung.gate.pace.enough_s):
             return "no time left in the lane"
         if rung.breaker.blocked():
             return f"{rung.breaker.state}: {rung.breaker.detail}"
@@ -220,12 +265,14 @@ class Caller:
             rung.gate.repairs.earn()
         limits = self._limits(rung, purpose)
         end, chars = Ended(_CANCELLED), 0
-        result = CallResult()
+        result, begun = CallResult(), self._clock.mono()
         try:
             told.on_start()
-            async with aclosing(
-                self._open(rung.provider, request, limits=limits, clock=self._clock)
-            ) as chunks:
+            seen = watched(functools.partial(self._audit, entry, request) if self._audit else None)
+            async with (
+                seen,
+                aclosing(self._open(rung.provider, request, limits=limits, clock=self._clock)) as chunks,
+            ):
                 async for chunk in chunks:
                     if isinstance(chunk, Ended):
                         end = chunk
@@ -237,7 +284,11 @@ class Caller:
         finally:
             pause = self._pause(rung, end.outcome, purpose) if may_retry else None
             cut = limits.total_s < rung.limits.total_s
+            if end.outcome is _CANCELLED and not chars and told.lost():
+                self._outrun(permit, rung, self._clock.mono() - begun)
             self._judge(permit, end.outcome, lane_cut=cut, retried=pause is not None)
+            if end.outcome.kind == "complete":
+                rung.gate.pace.took(self._clock.mono() - begun)
             result = self._book(rung, request, entry, end, chars)
             result = msgspec.structs.replace(result, retry_in_s=pause)
             if told.on_settled is not None:
@@ -265,6 +316,12 @@ class Caller:
         pause = max(asked, 0.05)
         rung.gate.hold(self._clock.mono(), pause)
         return pause
+
+    @staticmethod
+    def _outrun(permit: Permit, rung: Rung, silent_s: float) -> None:
+        """Another model answered while this one was silent: where that was long, it counts."""
+        if silent_s >= SLOW_SHARE * rung.limits.first_token_s:
+            permit.slow(f"silent for {silent_s:.0f} s while another model answered")
 
     @staticmethod
     def _judge(permit: Permit, outcome: Outcome, *, lane_cut: bool, retried: bool) -> None:
@@ -314,3 +371,8 @@ class _Told(msgspec.Struct, frozen=True, gc=False):
     on_start: Callable[[], None]
     on_text: Callable[[str], bool]
     on_settled: Callable[[CallResult], None] | None
+    outrun: Callable[[], bool] | None
+
+    def lost(self) -> bool:
+        """Whether another model has answered first."""
+        return self.outrun is not None and self.outrun()

@@ -4,7 +4,8 @@
 model that has begun to write may still trickle or fall silent. Until then the first to give something
 readable is on screen and the other writes unseen. Where that one's verdict is whole first, it takes the
 screen as a new attempt. The loser's task is cancelled: its connection is closed, its slot freed, its cost
-booked, and the breaker is told nothing, for being slower says nothing about being down.
+booked. Being slower says nothing about being down, so the breaker is told nothing, unless the loser had been
+silent for long: several of that kind in a row open it, for nobody else would notice a model that only hangs.
 
 **Repair.** An answer that came whole but breaks the form is worth one more request to the same model, once a
 climb, when no other is still writing.
@@ -38,7 +39,7 @@ class Asking:
     """What the models are asked and how their answers are taken."""
 
     request: Callable[[Rung], ModelRequest]
-    reader: Callable[[], Reader]
+    reader: Callable[[Rung], Reader]
     accept: Callable[[Outcome, Reading], bool]
     check: Check
     mends: bool = False
@@ -60,7 +61,7 @@ class _Runner:
         self.pane = Pane(
             climb.clock,
             climb.emit,
-            race.asking.reader(),
+            race.asking.reader(rung),
             climb.turn,
             (rung.provider.provider, rung.provider.model),
             note="repair" if kind == "repair" else "",
@@ -76,6 +77,7 @@ class _Runner:
                 on_start=self.pane.start,
                 on_text=self._text,
                 on_settled=self._settled,
+                outrun=lambda: self.lost,
             )
         )
 

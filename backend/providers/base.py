@@ -36,6 +36,8 @@ class ModelRequest(msgspec.Struct, frozen=True):
     max_tokens: int = 1024
     temperature: float | None = None
     """None leaves it out of the request: several current models refuse it."""
+    hidden: bool = False
+    """Names in it are pseudonyms, or it holds none; never sent, it says who may be asked."""
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):

@@ -33,6 +33,10 @@ LOCAL_KEY = "no-key-needed"
 CONNECT_TIMEOUT_S = 5.0
 WRITE_TIMEOUT_S = 10.0
 POOL_TIMEOUT_S = 5.0
+MAX_CONNECTIONS = 1_000
+"""In the pool of one model, as the vendors' SDKs have it. How many calls there are is bounded by the model's
+slots (`max_concurrency`, which may not be more): a pool smaller than those would let calls wait for a
+connection and look like a network that fails."""
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 
+from backend.providers.config import MAX_CONNECTIONS
+from backend.providers.sending import leaving
+
 KEEPALIVE_S = 300.0
 """How long an idle connection is kept: less than the 350 s after which AWS's load balancers drop it."""
-MAX_CONNECTIONS = 1_000
-"""As the vendors' SDKs have it. How many calls there are is bounded by the model's slots; a pool smaller than
-those would let calls wait for a connection and look like a network that fails."""
 MAX_IDLE = 20
 
 _PROBE_AFTER_S = 30
@@ -126,6 +126,7 @@ class RenewingTransport:
 
         Only where not one byte had come back: a server that had begun to answer has seen the request.
         """
+        leaving(request.url.host, request.content if isinstance(request.stream, self._repeatable) else b"")
         attempt = _Attempt()
         token = _attempt.set(attempt)
         try:

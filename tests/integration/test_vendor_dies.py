@@ -1,6 +1,7 @@
 """A vendor that dies with two hundred alerts in flight, through the whole engine over real sockets."""
 
 import asyncio
+import functools
 import itertools
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from backend.analysis.breaker import COOL_OFF_S
+from backend.analysis.breaker import COOL_OFF_S, SLOW
 from backend.api import Detail, Row
 from backend.engine import Engine
 from backend.settings import ModelConfig, Settings, SourceConfig
@@ -183,8 +184,8 @@ async def test_every_vendor_down_the_playbook_answers_within_the_stage_budget(tm
         assert len(one.requests) + len(two.requests) + len(three.requests) < 80, "breakers stop the asking"
 
 
-def rated_critical() -> bytes:
-    plain = msgspec.json.decode(eve_alert(1))
+def rated_critical(number: int = 1) -> bytes:
+    plain = msgspec.json.decode(eve_alert(number, src_ip=f"10.4.7.{number + 1}"))
     plain["alert"]["metadata"] = {"signature_severity": ["Critical"]}
     return msgspec.json.encode(plain)
 
@@ -215,3 +216,31 @@ async def test_a_slow_vendor_is_hedged_in_the_critical_lane_alone(lane: str, tmp
         await play(act)
         assert (len(slow.requests), len(quick.requests)) == (1, 1)
         await slow.until_open(0)
+
+
+def judged(engine: Engine, count: int) -> bool:
+    return len(triaged(engine)) == count
+
+
+async def test_a_vendor_that_hangs_in_the_critical_lane_alone_is_noticed(tmp_path: Path) -> None:
+    """Nobody waits for its limits there: it loses each race to the model that is started beside it."""
+    alerts = tmp_path / "eve.json"
+    alerts.write_bytes(b"")
+    async with VendorServer("anthropic", [Hang()]) as slow, VendorServer("openai", WHOLE) as quick:
+
+        def act() -> None:
+            first = model(slow, max_concurrency=2, first_token_timeout_s=2.0)
+            models = {"best": first, "fast": model(quick, model="second")}
+            with running(followed(alerts, tmp_path / "home", models)) as engine:
+                for number in range(SLOW + 2):
+                    with alerts.open("ab") as file:
+                        file.write(rated_critical(number) + b"\n")
+                    until(functools.partial(judged, engine, number + 1), 30)
+                rows = triaged(engine)
+                assert {row.lane for row in rows} == {"critical"}
+                assert all(row.degraded and row.sla_met for row in rows)
+                assert engine.snapshot.models[0].state == "cooling"
+                assert any("silent for" in line for line in engine.snapshot.trouble)
+
+        await play(act)
+    assert (len(slow.requests), len(quick.requests)) == (SLOW, SLOW + 2)

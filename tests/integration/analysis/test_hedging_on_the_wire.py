@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from backend.analysis.breaker import SLOW
+from backend.analysis.call import SLOW_SHARE
 from backend.analysis.ladder import Ladder
 from backend.providers.base import Usage
 from backend.providers.limits import Limits
@@ -25,8 +27,8 @@ async def warmed() -> AsyncIterator[None]:
     yield
 
 
-def hedging(*servers: VendorServer, slots: int = 1) -> Desk:
-    return Desk(*map(provider, servers), limits=PATIENT, slots=slots, hedge_after_s=HEDGE_S)
+def hedging(*servers: VendorServer, slots: int = 1, limits: Limits = PATIENT) -> Desk:
+    return Desk(*map(provider, servers), limits=limits, slots=slots, hedge_after_s=HEDGE_S)
 
 
 SILENT: dict[str, Script] = {
@@ -90,6 +92,26 @@ async def test_both_fail_and_the_playbook_answers() -> None:
         analysis = await hedging(first, second).run()
     assert (analysis.kind, analysis.degraded) == ("playbook", True)
     assert len(analysis.attempts) == 2
+
+
+@pytest.mark.parametrize("case", SILENT)
+async def test_a_vendor_that_only_hangs_is_asked_no_more_after_a_few_races(case: str) -> None:
+    async with VendorServer("anthropic", SILENT[case]) as slow, VendorServer("openai", WHOLE) as quick:
+        desk = hedging(slow, quick, limits=Limits(first_token_s=HEDGE_S / SLOW_SHARE, idle_s=10, total_s=20))
+        breaker = desk.rungs[0].breaker
+        for number in range(SLOW):
+            assert breaker.state == "ready", number
+            assert (await desk.ladder.run(desk.job(), desk.transcript.append)).provider == "openai"
+        assert breaker.detail.startswith("silent for "), "the last race has opened it"
+        assert desk.ladder.trouble == (f"rung0 (anthropic:test-model): {breaker.detail}",)
+        begun = time.monotonic()
+        analysis = await desk.run()
+        took = time.monotonic() - begun
+        await slow.until_open(0)
+    assert (analysis.provider, analysis.degraded) == ("openai", True)
+    assert "silent for" in analysis.attempts[0].error
+    assert took < HEDGE_S, "nobody waits for it any more"
+    assert len(slow.requests) == SLOW
 
 
 async def test_cancelling_closes_both() -> None:

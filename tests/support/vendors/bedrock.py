@@ -100,6 +100,9 @@ class BedrockWire(AnthropicWire):
     def ping(self) -> bytes:
         return self._event("ping")
 
+    def error(self, step: Error) -> bytes:
+        return exception(_EXCEPTIONS.get(step.kind, step.kind), step.message)
+
     def _event(self, kind: str, **fields: object) -> bytes:
         if kind == "message_stop":
             fields["amazon-bedrock-invocationMetrics"] = {"inputTokenCount": 1}

@@ -77,6 +77,15 @@ class Done:
 
     stop: str = "end_turn"
     usage: Usage = field(default_factory=lambda: Usage(input_tokens=10, output_tokens=5))
+    counted: bool = True
+    """False leaves the counts out, as some gateways and old servers do; only on wires where that may be."""
+
+
+@dataclass(frozen=True)
+class Rubbish:
+    """Send bytes that are no part of any vendor's stream, in the middle of one."""
+
+    data: bytes = b'data: {"half": \n\n'
 
 
 @dataclass(frozen=True)
@@ -126,6 +135,7 @@ Step = (
     | Done
     | End
     | Cut
+    | Rubbish
     | Status
     | Page
     | Binary

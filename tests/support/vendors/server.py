@@ -20,6 +20,7 @@ from tests.support.vendors.script import (
     Page,
     Pings,
     Refusal,
+    Rubbish,
     Script,
     Status,
     Step,
@@ -28,7 +29,7 @@ from tests.support.vendors.script import (
     ToolUse,
     Wait,
 )
-from tests.support.vendors.wires import WIRES, Wire
+from tests.support.vendors.wires import WIRES, OpenAIWire, Wire
 
 _AWS_WIRES: dict[str, type[BedrockWire] | type[ConverseWire]] = {
     "bedrock": BedrockWire,
@@ -121,6 +122,8 @@ class VendorServer:
         script = chosen(request) if callable(chosen) else chosen
         usage = next((step.usage for step in script if isinstance(step, Done)), Usage(input_tokens=10))
         wire = wire_class(str(request.body.get("model", "")), usage)
+        if isinstance(wire, OpenAIWire):
+            wire.counts = bool((request.body.get("stream_options") or {}).get("include_usage"))
         await _play(script, wire, response, self.headers)
 
 
@@ -170,6 +173,8 @@ async def _step(step: Step, wire: Wire, response: Response) -> None:
             # What was sent before must reach the client first: a reset may overtake it.
             await response.pause(0.05)
             response.cut(reset=reset)
+        case Rubbish(data):
+            await response.chunk(data)
         case End():
             pass
         case _:

@@ -117,6 +117,8 @@ class OpenAIWire:
 
     content_type = "text/event-stream"
     path = "/v1/chat/completions"
+    counts = True
+    """Whether the request asked for the usage: without that none is sent."""
 
     def __init__(self, model: str, usage: Usage) -> None:
         self._model = model
@@ -148,8 +150,12 @@ class OpenAIWire:
 
     def done(self, step: Done) -> bytes:
         choice = {"index": 0, "delta": {}, "finish_reason": _FINISH.get(step.stop, step.stop)}
-        usage = self._chunk(choices=[], usage=self._counted(step.usage))
-        return self._chunk(choices=[choice], usage=None) + usage + b"data: [DONE]\n\n"
+        return self._chunk(choices=[choice], usage=None) + self._usage_chunk(step) + b"data: [DONE]\n\n"
+
+    def _usage_chunk(self, step: Done) -> bytes:
+        if not (self.counts and step.counted):
+            return b""
+        return self._chunk(choices=[], usage=self._counted(step.usage))
 
     def _counted(self, usage: Usage) -> dict[str, object]:
         prompt = usage.input_tokens + usage.cache_read_tokens + usage.cache_write_tokens
@@ -206,7 +212,7 @@ class AzureWire(OpenAIWire):
         return (
             self._chunk(choices=[end], usage=None)
             + _sse({**blank, "choices": [note]})
-            + self._chunk(choices=[], usage=self._counted(step.usage))
+            + self._usage_chunk(step)
             + b"data: [DONE]\n\n"
         )
 
@@ -248,13 +254,10 @@ class OllamaWire:
         return json.dumps({"error": step.message}).encode() + b"\n"
 
     def done(self, step: Done) -> bytes:
-        return self._line(
-            {"content": ""},
-            done=True,
-            done_reason=_DONE_REASON.get(step.stop, step.stop),
-            prompt_eval_count=step.usage.input_tokens,
-            eval_count=step.usage.output_tokens,
-        )
+        usage = step.usage
+        counts = {"prompt_eval_count": usage.input_tokens, "eval_count": usage.output_tokens}
+        reason = _DONE_REASON.get(step.stop, step.stop)
+        return self._line({"content": ""}, done=True, done_reason=reason, **(counts if step.counted else {}))
 
     def _line(self, message: dict[str, Any], *, done: bool = False, **fields: object) -> bytes:
         part = {

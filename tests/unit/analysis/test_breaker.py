@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from backend.analysis.breaker import COOL_OFF_MAX_S, FAILED_COOL_OFF_S, Breaker, Permit
+from backend.analysis.breaker import COOL_OFF_MAX_S, FAILED_COOL_OFF_S, SLOW, Breaker, Permit
 from tests.unit.analysis.builders import FakeClock
 
 
@@ -33,6 +33,27 @@ def test_opens_after_failures_in_a_row_only(breaker: Breaker) -> None:
     assert breaker.state == "cooling"
     assert breaker.permit() is None
     assert "server: 500; next try in" in breaker.detail
+
+
+def test_opens_after_several_slow_calls_in_a_row_only(breaker: Breaker) -> None:
+    for _ in range(SLOW - 1):
+        take(breaker).slow("silent")
+    take(breaker).succeeded()
+    for _ in range(SLOW - 1):
+        take(breaker).slow("silent for 4 s")
+    take(breaker).failed("server")
+    assert breaker.detail == "", "a failure and slowness are counted apart"
+    take(breaker).slow("silent for 4 s")
+    assert breaker.state == "cooling"
+    assert breaker.detail.startswith("silent for 4 s; next try in")
+
+
+def test_a_slow_probe_opens_it_again(breaker: Breaker, clock: FakeClock) -> None:
+    take(breaker).failed("overloaded", at_once=True)
+    clock.pass_s(13)
+    take(breaker).slow("silent")
+    clock.pass_s(13)
+    assert breaker.permit() is None, "for longer"
 
 
 def test_overload_opens_at_once(breaker: Breaker) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 
 import pytest
 
+from backend.analysis.breaker import COOL_OFF_S, SLOW
 from backend.analysis.model import Analysis, AttemptEnded, AttemptStarted, Delta, VerdictReady
 from backend.analysis.race import LOST
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Text, Usage
@@ -86,7 +87,7 @@ class Course:
     def __init__(self, *names: str, **options: object) -> None:
         self.models = [Told(name) for name in names]
         self.clock = HeldClock()
-        self.rig = Rig(*self.models, price=PRICE, clock=self.clock, hedge_after_s=2.0, **options)  # type: ignore[arg-type]  # options pass through by name
+        self.rig = Rig(*self.models, price=PRICE, clock=self.clock, **{"hedge_after_s": 2.0, **options})  # type: ignore[arg-type]  # options pass through by name
         self.task: asyncio.Task[Analysis] | None = None
 
     async def begin(self, lane: str = "critical", **fields: object) -> None:
@@ -153,14 +154,85 @@ async def test_the_losers_cost_is_booked_and_counted_and_its_breaker_says_nothin
     assert settled["fake:best"].usd > 0
     assert (settled["fake:best"].kind, settled["fake:fast"].kind) == ("analysis", "hedge")
     assert analysis.cost_usd == pytest.approx(sum(entry.usd for entry in settled.values()))
-    for _ in range(5):
+    for _ in range(SLOW - 2):
+        await outrun(course)
+    assert first.closed == len(first.requests) == SLOW - 1, "its slot was free each time"
+    assert course.rig.rungs[0].breaker.state == "ready"
+
+
+async def outrun(course: Course, silent_s: float = 2.0) -> Analysis:
+    """One race that the second model wins, while the first says nothing."""
+    await course.begin()
+    await course.clock.after(silent_s)
+    await course.models[1].says(answer())
+    await course.models[1].ends()
+    return await course.done()
+
+
+async def test_a_model_that_only_hangs_is_left_alone_after_a_few_races_and_tried_by_one_probe() -> None:
+    course = Course("best", "fast")
+    first, second = course.models
+    breaker = course.rig.rungs[0].breaker
+    for _ in range(SLOW):
+        await outrun(course)
+    assert breaker.state == "cooling"
+    assert breaker.detail.startswith("silent for 2 s while another model answered; next try in")
+    await course.begin()
+    await second.says(answer())  # nobody waits for the first any more
+    await second.ends()
+    analysis = await course.done()
+    assert (analysis.model, len(first.requests)) == ("fast", SLOW)
+    assert "cooling: silent for 2 s" in analysis.attempts[0].error
+    course.clock.pass_s(COOL_OFF_S * 1.2)
+    await outrun(course)
+    assert len(first.requests) == SLOW + 1
+    assert breaker.blocked(), "a probe that is outrun in silence has failed"
+    course.clock.pass_s(COOL_OFF_S * 2 * 1.2)
+    await course.begin()
+    await first.says(answer())
+    await first.ends()
+    assert (await course.done()).model == "best"
+    assert breaker.detail == "", "it is back"
+
+
+async def test_a_model_that_had_begun_to_write_or_wrote_in_between_is_not_slow() -> None:
+    course = Course("best", "fast")
+    first, second = course.models
+    for _ in range(SLOW + 1):
         await course.begin()
         await course.clock.after(2.0)
+        await first.says("{")
         await second.says(answer())
         await second.ends()
-        await course.done()
-    assert first.closed == len(first.requests) == 6, "its slot was free each time"
+        assert (await course.done()).model == "fast"
+    for _ in range(SLOW - 1):
+        await outrun(course)
+    await course.begin()
+    await first.says(answer())
+    await first.ends()
+    assert (await course.done()).model == "best"
+    for _ in range(SLOW - 1):
+        await outrun(course)
+    assert course.rig.rungs[0].breaker.state == "ready", "it answered in between"
+
+
+async def test_an_impatient_hedge_is_not_held_against_the_model() -> None:
+    course = Course("best", "fast", hedge_after_s=0.5)
+    for _ in range(SLOW + 1):
+        await outrun(course, 0.5)  # it has ten seconds for its first word, two of which it may be silent
     assert course.rig.rungs[0].breaker.state == "ready"
+
+
+async def test_a_person_who_gives_up_says_nothing_about_the_model() -> None:
+    course = Course("best", "fast")
+    for _ in range(SLOW + 1):
+        await course.begin()
+        await course.clock.after(9.0)
+        assert course.task is not None
+        course.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await course.task
+    assert [rung.breaker.state for rung in course.rig.rungs] == ["ready", "ready"]
 
 
 async def test_the_first_to_write_is_shown_and_the_first_verdict_wins() -> None:

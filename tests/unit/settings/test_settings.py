@@ -104,6 +104,7 @@ def test_the_contracts_example_is_understood_whole() -> None:
         ("[lanes.high]\nmodels=['bets']\n[models.best]\nprovider='ollama'\nmodel='x'", "mean 'best'?"),
         ("[models.a]\nprovider = 'openai'", "[models.a] needs the key 'model'"),
         ("[models.a]\nprovider='ollama'\nmodel='x'\nmax_concurrency=0", "max_concurrency = 0 must be 1"),
+        ("[models.a]\nprovider='ollama'\nmodel='x'\nmax_concurrency=1001", "= 1001 must be 1000 or less"),
         ("[models.a]\nprovider='ollama'\nmodel='x'\nidle_timeout_s=-1", "idle_timeout_s = -1.0 must be"),
         ("[lanes.low]\nsla_s = nan", "must be a number below"),
         ("[lanes.low]\nsla_s = inf", "must be a number below"),
@@ -153,14 +154,14 @@ def test_the_file_is_looked_for_in_the_contracts_order(
 ) -> None:
     def write(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"[ui]\nactor = '{path.stem}'\n")
+        path.write_text(f"[ui]\nactor = '{path.stem}'\n")  # never the machine's own name: see below
         return path
 
     folder = tmp_path / "config" / "watchfloor"
     write(folder / "watchfloor.toml").write_text("[ui]\nactor = 'folder'\n")
     assert load().ui.actor == "folder"
     write(tmp_path / "watchfloor.toml")
-    assert load().ui.actor == "watchfloor"
+    assert load().ui.actor == "watchfloor user"  # the machine decides as "watchfloor", no person does
     monkeypatch.setenv("WATCHFLOOR_CONFIG", str(write(tmp_path / "environment.toml")))
     assert load().ui.actor == "environment"
     assert load(write(tmp_path / "named.toml")).ui.actor == "named"
