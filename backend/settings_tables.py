@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from backend.alerts.model import DataClass
+
 
 class Table(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A TOML table in which an unknown key is an error."""
@@ -31,6 +33,9 @@ class SourceConfig(Table):
     cert_file: str | None = None
     key_file: str | None = None
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    data: DataClass = "cloud-ok"
+    """What may be done with its alerts: `local-only` goes to your own models alone, `pseudonymise` to no
+    vendor with names in clear; `cloud-ok` leaves it to each model's own `privacy`."""
 
 
 class ModelConfig(Table):
@@ -66,6 +71,10 @@ class ModelConfig(Table):
     usd_per_mtok_input: float | None = None
     """Overrides the price list, dollars per million input tokens."""
     usd_per_mtok_output: float | None = None
+    privacy: DataClass | None = None
+    """What it may be told: `local-only`, it is your own and sees all, also what stays here; `cloud-ok`, names
+    in clear; `pseudonymise`, USER-1 and HOST-2 for them. Unset: `local-only` on this machine or a private
+    network, else `pseudonymise`. A gateway nearby that hands on to a vendor needs it set."""
 
 
 class LaneConfig(Table):
@@ -75,11 +84,17 @@ class LaneConfig(Table):
     """Seconds from receipt to verdict; None keeps the lane's own."""
     models: list[str] | None = None
     """Names of `[models]` tables, best first; playbook always follows."""
-    mode: Literal["each", "batch", "aggregate", "pattern"] = "each"
+    mode: Literal["each", "batch", "aggregate", "pattern"] | None = None
+    """each: one request an alert; batch: alike ones share a request; aggregate: alike ones share an analysis;
+    pattern: raw alone. None keeps the lane's own: medium batches, low aggregates, the others take each."""
     max_batch: int | None = None
+    """batch: alerts in a request at most."""
     max_wait_s: float | None = None
+    """batch: how long the first of them waits for others."""
     window_s: float | None = None
+    """aggregate: how long a fold takes alerts in, from its first."""
     sample: int | None = None
+    """aggregate: how many of a fold are analysed beside its first, where other entities take part."""
     hedge_after_s: float | None = None
     """Seconds without content after which the next model is started beside the first; 0 never does. The
     critical lane's own is a share of its first model's `first_token_timeout_s`; the other lanes do not."""
@@ -132,6 +147,25 @@ class PatternsConfig(Table):
     """New and surging patterns that become alerts; those beyond are counted. Matches of rules always do."""
 
 
+class PolicyConfig(Table):
+    """`[policy]`: what a model's verdict may do by itself (`backend.analysis.guardrails.policy`)."""
+
+    close: bool = True
+    """Let the machine close alerts that every rule lets go; False leaves each to a person."""
+    close_up_to: Literal["Informational", "Low", "Medium"] = "Low"
+    """The highest severity that it may close. High and above, and Unknown, never."""
+    lower_up_to: Literal["none", "Low", "Medium"] = "Medium"
+    """The highest severity whose alerts it may lower."""
+    min_confidence: float = 0.8
+    """0 to 1: how sure a model must be."""
+    min_facts: int = 2
+    """How many facts must cite evidence that says what they say."""
+    human_sample: float = 0.05
+    """Share, 0 to 1, of what may be closed or lowered that a person looks at all the same."""
+    protected: list[str] = msgspec.field(default_factory=list)
+    """Hosts, users, domains, addresses and networks on which no interrupting action may be recommended."""
+
+
 class HistoryConfig(Table):
     """`[enrichment.history]`: how the same rule on the same entity was decided before."""
 
@@ -159,6 +193,25 @@ class EnrichmentConfig(Table):
     history: HistoryConfig = msgspec.field(default_factory=HistoryConfig)
     assets: AssetsConfig = msgspec.field(default_factory=AssetsConfig)
     geoip: GeoipConfig = msgspec.field(default_factory=GeoipConfig)
+
+
+class PrivacyConfig(Table):
+    """`[privacy]`: what is hidden from models that are not your own."""
+
+    own_domains: list[str] = msgspec.field(default_factory=list)
+    """Suffixes of your hosts and mail (`acme.example`): hosts and addresses under them become pseudonyms."""
+    own_networks: list[str] = msgspec.field(default_factory=list)
+    """Networks of yours beside the private ones, as CIDR; their addresses become pseudonyms."""
+    names: list[str] = msgspec.field(default_factory=list)
+    """Further words to hide wherever they stand: the company, a project, a person."""
+    fields: dict[str, DataClass] = msgspec.field(default_factory=dict)
+    """By field: user, host, address or email as `cloud-ok` stay in clear; title, description, cmd_line,
+    process, file, raw, user, host, the name of a fact (`http.url`) or a kind of evidence (`asset`) as
+    `local-only` are left out of what a vendor gets."""
+    keep_sent_days: float = 30.0
+    """How long the exact bytes of each request are kept; 0 keeps none."""
+    keep_sent_mb: float = 200.0
+    """How much of them at most, compressed, in megabytes; the oldest go first."""
 
 
 class SinkConfig(Table):

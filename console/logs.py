@@ -7,8 +7,18 @@ from pathlib import Path
 
 import structlog
 
+from backend.engine import mask_secrets
+
 MAX_BYTES = 5_000_000
 KEPT = 3
+
+
+class _Masking(logging.Formatter):
+    """Every line of every logger with the secrets in it masked: whoever wrote it, whatever it quotes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, as it goes into the file."""
+        return mask_secrets(super().format(record))
 
 
 def log_to_file(folder: Path) -> None:
@@ -29,7 +39,7 @@ def log_to_stderr(level: int = logging.WARNING) -> None:
 
 
 def _configure(handler: logging.Handler, level: int) -> None:
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Masking("%(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

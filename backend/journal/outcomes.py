@@ -7,7 +7,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from backend.analysis.model import TranscriptEvent
-from backend.journal.stored import CLAIMED, CLOSED, DONE, OPEN, Decision, Result, encode_event, encode_result
+from backend.journal.stored import (
+    CLAIMED,
+    CLOSED,
+    DONE,
+    MACHINE,
+    OPEN,
+    Decision,
+    Result,
+    decode_result,
+    encode_event,
+    encode_result,
+)
+from backend.providers.base import Usage
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -36,10 +48,32 @@ def put_result(
         ),
     )
     connection.execute("update alerts set state = ? where id = ?", (DONE, alert_id))
+    put_deliveries(connection, alert_id, deliveries, result.verdict_ms)
+
+
+def put_cost(
+    connection: sqlite3.Connection, alert_id: int, usage: Usage, usd: float, saved_usd: float
+) -> None:
+    """Put what an analysis cost in place of what was guessed when its verdict was stored."""
+    row = connection.execute("select result from verdicts where alert_id = ?", (alert_id,)).fetchone()
+    if row is None:
+        return
+    result = decode_result(row[0])
+    analysis = msgspec.structs.replace(result.analysis, usage=usage, cost_usd=usd, saved_usd=saved_usd)
+    blob = encode_result(msgspec.structs.replace(result, analysis=analysis))
+    connection.execute(
+        "update verdicts set cost_usd = ?, result = ? where alert_id = ?", (usd, blob, alert_id)
+    )
+
+
+def put_deliveries(
+    connection: sqlite3.Connection, alert_id: int, deliveries: Sequence[Delivery], wall_ms: int
+) -> None:
+    """Note what is owed to sinks."""
     connection.executemany(
         "insert or ignore into outbox (alert_id, sink, idempotency_key, payload, created_ms)"
         " values (?, ?, ?, ?, ?)",
-        [(alert_id, d.sink, d.idempotency_key, d.payload, result.verdict_ms) for d in deliveries],
+        [(alert_id, d.sink, d.idempotency_key, d.payload, wall_ms) for d in deliveries],
     )
 
 
@@ -66,7 +100,8 @@ def put_decisions(connection: sqlite3.Connection, decisions: Sequence[Decision])
 def undo(connection: sqlite3.Connection, actor: str, wall_ms: int) -> list[Decision]:
     """Take back the actor's latest gesture that stands; returns what was undone (empty: nothing to undo)."""
     row = connection.execute(
-        "select max(gesture) from decisions where actor = ? and undone_ms is null and kind != 'investigate'",
+        "select max(gesture) from decisions where actor = ? and undone_ms is null"
+        " and kind not in ('investigate', 'reopen')",
         (actor,),
     ).fetchone()
     if row[0] is None:
@@ -81,6 +116,30 @@ def undo(connection: sqlite3.Connection, actor: str, wall_ms: int) -> list[Decis
     return undone
 
 
+def close_by_machine(connection: sqlite3.Connection, decision: Decision) -> bool:
+    """Close an alert as policy lets the machine, unless a person has taken or closed it; whether it was."""
+    row = connection.execute("select closed from alerts where id = ?", (decision.alert_id,)).fetchone()
+    if row is None or row[0] != OPEN:
+        return False
+    put_decisions(connection, [decision])
+    return True
+
+
+def reopen(connection: sqlite3.Connection, alert_ids: Iterable[int], wall_ms: int) -> list[int]:
+    """Take back the machine's closing of some alerts; the ids of those it had closed."""
+    reopened = []
+    for alert_id in alert_ids:
+        taken = connection.execute(
+            "update decisions set undone_ms = ? where alert_id = ? and actor = ? and kind = 'decide'"
+            " and undone_ms is null",
+            (wall_ms, alert_id, MACHINE),
+        )
+        if taken.rowcount:
+            _refresh_closed(connection, alert_id)
+            reopened.append(alert_id)
+    return reopened
+
+
 def _refresh_closed(connection: sqlite3.Connection, alert_id: int) -> None:
     kinds = {
         row[0]
@@ -90,6 +149,7 @@ def _refresh_closed(connection: sqlite3.Connection, alert_id: int) -> None:
     }
     closed = CLOSED if "decide" in kinds else CLAIMED if "claim" in kinds else OPEN
     connection.execute("update alerts set closed = ? where id = ?", (closed, alert_id))
+    connection.execute("update alerts set closed = ? where fold = ?", (closed, alert_id))  # decided with it
 
 
 def put_history(
@@ -100,8 +160,12 @@ def put_history(
     verdict: str,
     when_ms: int,
     human_actor: str = "",
+    times: int = 1,
 ) -> None:
-    """Add one verdict to the summary of rule and entity: a human's if `human_actor` is set."""
+    """Add a verdict to the summary of rule and entity: a human's if `human_actor` is set.
+
+    `times`: of so many alerts at once; a human's counts once.
+    """
     path = f'$."{verdict}"'
     empty = "{}"
     connection.execute(
@@ -116,10 +180,10 @@ def put_history(
         )
     else:
         connection.execute(
-            "update history set seen = seen + 1, last_ms = max(last_ms, ?),"
-            " verdicts = json_set(verdicts, ?, coalesce(json_extract(verdicts, ?), 0) + 1)"
+            "update history set seen = seen + ?, last_ms = max(last_ms, ?),"
+            " verdicts = json_set(verdicts, ?, coalesce(json_extract(verdicts, ?), 0) + ?)"
             " where rule_key = ? and entity_key = ?",
-            (when_ms, path, path, rule_key, entity_key),
+            (times, when_ms, path, path, times, rule_key, entity_key),
         )
 
 

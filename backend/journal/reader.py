@@ -9,6 +9,8 @@ import msgspec
 
 from backend.alerts.model import Head
 from backend.analysis.model import AttemptEnded, TranscriptEvent
+from backend.journal.inheriting import inherited_result
+from backend.journal.sent import SentCall, sent_calls
 from backend.journal.stored import (
     CLOSED,
     DeadRow,
@@ -19,6 +21,7 @@ from backend.journal.stored import (
     decode_head,
     decode_result,
 )
+from backend.lanes import LANES
 
 
 class AlertRow(msgspec.Struct, frozen=True):
@@ -34,6 +37,8 @@ class AlertRow(msgspec.Struct, frozen=True):
     raw: bytes
     result: Result | None
     source: str = ""
+    fold: int = 0
+    """The alert that stands for it; 0: it stands for itself."""
 
 
 class HistoryRow(msgspec.Struct, frozen=True):
@@ -60,8 +65,9 @@ class Owed(msgspec.Struct, frozen=True, gc=False):
 
 
 _ALERT_COLUMNS = (
-    "a.id, a.lane, a.state, a.closed, a.received_ms, a.deadline_ms, a.head, a.raw, v.result, p.source"
-    " from alerts a join partitions p on p.id = a.partition_id left join verdicts v on v.alert_id = a.id"
+    "a.id, a.lane, a.state, a.closed, a.received_ms, a.deadline_ms, a.head, a.raw, v.result, p.source,"
+    " a.fold, w.result from alerts a join partitions p on p.id = a.partition_id"
+    " left join verdicts v on v.alert_id = a.id left join verdicts w on a.fold > 0 and w.alert_id = a.fold"
 )
 
 
@@ -111,9 +117,11 @@ class Reader:
         """Alerts no human has closed: every critical and high one, and the newest of the others."""
         newest = self._connection.execute("select max(id) from alerts").fetchone()[0] or 0
         rows = self._connection.execute(
-            f"select {_ALERT_COLUMNS} where (a.closed < ? and a.lane < 2)"
-            " or (a.closed < ? and a.lane >= 2 and a.id > ?) order by a.id",
-            (CLOSED, CLOSED, newest - limit),
+            f"select {_ALERT_COLUMNS} where a.fold = 0 and ((a.closed < ? and a.lane < 2)"  # noqa: S608 - constants
+            " or (a.closed < ? and a.lane >= 2 and a.id > ?)"
+            " or (a.closed < ? and a.id in (select leader from folds order by last_ms desc limit ?)))"
+            " order by a.id",
+            (CLOSED, CLOSED, newest - limit, CLOSED, limit),
         )
         return [_alert(row) for row in rows]
 
@@ -133,6 +141,11 @@ class Reader:
             (since_ms,),
         ):
             yield DeadRow(*row)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For the queries that have modules of their own (`backend.journal.folds`)."""
+        return self._connection
 
     def events(self) -> list[tuple[str, str, int]]:
         """Counted non-alerts: format, kind, count."""
@@ -190,6 +203,10 @@ class Reader:
         )
         return [row[0] for row in rows]
 
+    def sent(self, alert_id: int) -> list[SentCall]:
+        """What was sent to models on an alert, oldest first."""
+        return sent_calls(self._connection, alert_id)
+
     def owed(self, sinks: Sequence[str], limit: int = 500) -> list[Owed]:
         """Deliveries that wait for some sinks, oldest first."""
         rows = self._connection.execute(
@@ -205,6 +222,9 @@ class Reader:
 
 
 def _alert(row: tuple[Any, ...]) -> AlertRow:
-    id_, lane, state, closed, received_ms, deadline_ms, head, raw, result, source = row
+    id_, lane, state, closed, received_ms, deadline_ms, head, raw, result, source, fold, leaders = row
     done = decode_result(result) if result is not None else None
-    return AlertRow(id_, lane, state, closed, received_ms, deadline_ms, decode_head(head), raw, done, source)
+    if done is None and leaders is not None:
+        done = inherited_result(decode_result(leaders), fold, LANES[lane], received_ms, deadline_ms)
+    head = decode_head(head)
+    return AlertRow(id_, lane, state, closed, received_ms, deadline_ms, head, raw, done, source, fold)

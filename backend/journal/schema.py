@@ -120,7 +120,30 @@ def _version_1(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1,)
+def _version_2(connection: sqlite3.Connection) -> None:
+    """What was sent to models, for audit."""
+    connection.execute(
+        "create table sent (call_id text primary key, alert_id integer not null, wall_ms integer not null,"
+        " stored integer not null, head blob not null, body blob not null)"
+    )
+    connection.execute("create index sent_alert on sent (alert_id)")
+    connection.execute("create index sent_time on sent (wall_ms, stored)")
+
+
+def _version_3(connection: sqlite3.Connection) -> None:
+    """Folds: alerts that another alert stands for."""
+    connection.execute("alter table alerts add column fold integer not null default 0")
+    connection.execute("create index alerts_members on alerts (fold, id) where fold > 0")
+    connection.execute("create index alerts_folded on alerts (fold, id) where state = 2")
+    connection.execute(
+        "create table folds (leader integer primary key, lane integer not null, kind text not null,"
+        " rule text not null, entity_class text not null, first_ms integer not null,"
+        " last_ms integer not null, count integer not null, body blob not null)"
+    )
+    connection.execute("create index folds_last on folds (last_ms)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2, _version_3)
 """Applied in order; a file's `user_version` says how many it has had."""
 
 

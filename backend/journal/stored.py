@@ -8,10 +8,13 @@ from backend.alerts.model import DeadLetter, Head, ParsedEvent
 from backend.analysis.model import Analysis, TranscriptEvent
 from backend.enrichment.base import Evidence
 
-DecisionKind = Literal["claim", "decide", "note", "investigate"]
+DecisionKind = Literal["claim", "decide", "note", "investigate", "reopen", "approve", "deny"]
 
-QUEUED, DONE = 0, 1
-"""`alerts.state`: a verdict is still owed, or given."""
+MACHINE = "watchfloor"
+"""The actor of what policy lets the machine decide; no person's name (`settings.load` sees to it)."""
+
+QUEUED, DONE, FOLDED = 0, 1, 2
+"""`alerts.state`: a verdict is still owed; given; or another alert's is its own, and it is not told yet."""
 OPEN, CLAIMED, CLOSED = 0, 1, 2
 """`alerts.closed`: what the human has done with it."""
 

@@ -6,20 +6,19 @@ invisible characters do not hide a phrase. What they miss is why nothing a model
 itself; what they find keeps an alert from being closed by the machine.
 """
 
-import base64
-import contextlib
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 import jiter
 
 from backend.alerts.model import Alert
 from backend.alerts.text import safe
-from backend.analysis.guardrails.injection_rules import FORGED, MARKERS, WORDS
+from backend.analysis.guardrails.injection_decoding import decoded, disguised
+from backend.analysis.guardrails.injection_languages import FOREIGN
+from backend.analysis.guardrails.injection_rules import EXFILTRATE, FORGED, MARKERS, WORDS
 
 SCAN_CHARS = 32 * 1024
 """How much of an alert's text is looked at: up to 0.1 s of work, where it is made to cost most."""
@@ -27,7 +26,6 @@ TEXT_CHARS = 4 * 1024
 """How much of one field; a model is shown less (`data_block`)."""
 MAX_SIGNALS = 8
 _EXCERPT = 60
-_MAX_BLOBS = 256
 _MAX_DEPTH = 64
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
@@ -35,8 +33,21 @@ _HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _STAND_IN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|[\u2400-\u2421]")
-_BLOB = re.compile(r"[A-Za-z0-9+/_-]{24,8192}={0,2}|(?:[0-9a-fA-F]{2}){24,4096}")
 _SEPARATORS = re.compile(r"(?<=[A-Za-z])[_+.\-](?=[A-Za-z])")
+_FOREIGN_ASCII = re.compile(
+    r"\b(?:ignor[aiz]|ignore[zsr]|ignore (?:as|todas|les|toutes|tes|vos)\b|vergiss|missachte|klassifizier"
+    r"|antworte"
+    r"|markiere|stufe|bewerte|behandle|harmlos|fehlalarm|gutartig|anweisung|du bist|systemanweisung"
+    r"|negeer|vergeet|instrucciones|instrucoes|indicaciones|reglas|olvida|clasifi|marca|inofensiv|ahora eres"
+    r"|responde|esquece|desconsidere|classifique|marque|agora voce|consignes|oublie|classe|considere"
+    r"|tu es |reponds"
+    r"|istruzioni|dimentica|classifica|contrassegna|innocu|ora sei|adesso sei|rispondi|regole|regras"
+    r"|ignoruj|zignoruj|zapomnij|instrukcj|oznacz|talimat|yok say|olarak|sadece|sistem|falso positivo"
+    r"|faux[- ]positif"
+    r"|benign[ao])",
+    re.IGNORECASE,
+)
+"""Words of languages that can do with ASCII: without one, their phrases need not be looked for."""
 _SPACES = re.compile(r"[ \t\r]+")
 # Cyrillic and Greek letters that look Latin, the usual disguise (Unicode confusables, the plain ones).
 _LOOK_ALIKE = str.maketrans("аеорсухіјѕԁіһαορνικτυ", "aeopcyxijsdihaopvikty"[:21])
@@ -45,12 +56,33 @@ _LOOK_ALIKE = str.maketrans("аеорсухіјѕԁіһαορνικτυ", "aeopc
 def injection_signals(alert: Alert) -> tuple[str, ...]:
     """What in the alert's text looks like instructions to a model: `kind: excerpt`, each kind once.
 
-    Kinds: override, role, address, verdict, secrecy, command, markers, forged, hidden, encoded. Excerpts are
-    safe to show. Empty where nothing was found, as for nearly every ordinary alert.
+    Kinds: override, role, address, verdict, secrecy, command, exfiltrate, markers, forged, hidden, encoded.
+    Excerpts are safe to show. Empty where nothing was found, as for nearly every ordinary alert.
     """
+    return _signals(_texts(alert))
+
+
+def text_signals(texts: Iterable[str], known: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The same for other text that reaches a model: evidence, notes, questions, earlier answers.
+
+    `known` are signals found before; they stand first and are not told twice.
+    """
+    room = SCAN_CHARS
+    looked: list[str] = []
+    for text in texts:
+        looked.append(text[: min(room, TEXT_CHARS)])
+        room -= len(looked[-1])
+        if room <= 0:
+            break
+    kinds = {signal.partition(":")[0] for signal in known}
+    new = [signal for signal in _signals(looked) if signal.partition(":")[0] not in kinds]
+    return (*known, *new)[:MAX_SIGNALS]
+
+
+def _signals(texts: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, str] = {}
     # One text: no rule reaches across a line's end, and a search costs more to begin than to go on.
-    for kind, excerpt in scan("\n".join(_texts(alert))):
+    for kind, excerpt in scan("\n".join(texts)):
         found.setdefault(kind, excerpt)
     return tuple(f"{kind}: {excerpt}" for kind, excerpt in found.items())[:MAX_SIGNALS]
 
@@ -59,24 +91,36 @@ def scan(text: str) -> Iterator[tuple[str, str]]:
     """Signs in one text, as kind and safe excerpt."""
     tags = _TAGS.search(text)
     if tags:
-        decoded = "".join(chr(ord(char) - 0xE0000) for char in tags[0])
-        yield "hidden", _excerpt(decoded, 0)
-    for kind, pattern in (("markers", MARKERS), ("forged", FORGED)):
+        told = "".join(chr(ord(char) - 0xE0000) for char in tags[0])
+        yield "hidden", _excerpt(told, 0)
+    for kind, pattern in (("markers", MARKERS), ("forged", FORGED), ("exfiltrate", EXFILTRATE)):
         match = pattern.search(text)
         if match:
             yield kind, _excerpt(text, match.start())
     plain = normalised(text)
     yield from _worded(plain)
-    if re.search(r"\S{24}", text):
-        for decoded in _decoded(text):
-            inner = next(_worded(normalised(decoded)), None)
-            if inner is not None:
-                yield "encoded", f"{inner[0]} {inner[1]}"
-                break
+    if not text.isascii():
+        yield from _found(FOREIGN, unescaped(text))
+    elif _FOREIGN_ASCII.search(plain):
+        yield from _found(FOREIGN, plain)
+    for hidden in (*decoded(text), *disguised(unescaped(text))):
+        inner = next(_all_worded(hidden), None)
+        if inner is not None:
+            yield "encoded", f"{inner[0]} {inner[1]}"
+            break
+
+
+def _all_worded(text: str) -> Iterator[tuple[str, str]]:
+    yield from _worded(normalised(text))
+    yield from _found(FOREIGN, unescaped(text))
 
 
 def _worded(plain: str) -> Iterator[tuple[str, str]]:
-    for kind, pattern in WORDS.items():
+    yield from _found(WORDS, plain)
+
+
+def _found(rules: dict[str, re.Pattern[str]], plain: str) -> Iterator[tuple[str, str]]:
+    for kind, pattern in rules.items():
         match = pattern.search(plain)
         if match:
             yield kind, _excerpt(plain, match.start())
@@ -86,34 +130,25 @@ def _excerpt(text: str, start: int) -> str:
     return safe(text[start : start + _EXCERPT].strip())
 
 
+def unescaped(text: str) -> str:
+    """The text without URL and HTML escapes (also twice over) and without what can't be seen."""
+    for _ in range(2):
+        if "%" in text:
+            text = unquote(text)
+        if "&" in text and ";" in text:
+            text = html.unescape(text)
+    if not text.isascii():
+        text = _STAND_IN.sub("", _HIDDEN.sub("", unicodedata.normalize("NFKC", text)))
+    return text
+
+
 def normalised(text: str) -> str:
     """The words a reader would see: unescaped, letters made plain, separators made spaces."""
-    if "%" in text:
-        text = unquote(text)
-    if "&" in text and ";" in text:
-        text = html.unescape(text)
+    text = unescaped(text)
     if not text.isascii():
-        text = _STAND_IN.sub("", _HIDDEN.sub("", unicodedata.normalize("NFKC", text))).translate(_LOOK_ALIKE)
+        text = text.translate(_LOOK_ALIKE)
     text = text.replace("\\n", "\n").replace("’", "'")  # noqa: RUF001 - the typographic apostrophe is meant
     return _SPACES.sub(" ", _SEPARATORS.sub(" ", text))
-
-
-def _decoded(text: str) -> Iterator[str]:
-    """Readable text inside base64 (also UTF-16, as PowerShell takes it) and hexadecimal runs."""
-    for match in islice(_BLOB.finditer(text), _MAX_BLOBS):
-        blob = match[0]
-        candidates = []
-        with contextlib.suppress(ValueError):
-            candidates.append(bytes.fromhex(blob))
-        with contextlib.suppress(ValueError):  # binascii's error is one
-            trimmed = blob.rstrip("=").replace("-", "+").replace("_", "/")
-            candidates.append(base64.b64decode(trimmed + "=" * (-len(trimmed) % 4)))
-        for data in candidates:
-            if data.count(0) > len(data) // 3:
-                data = data.replace(b"\0", b"")
-            readable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in data)
-            if readable >= 0.9 * len(data):
-                yield data.decode("utf-8", "replace")
 
 
 def _texts(alert: Alert) -> Iterator[str]:

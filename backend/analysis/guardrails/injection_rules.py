@@ -66,7 +66,8 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
     # Dictate the verdict.
     "verdict": (
-        r"\b(?:mark|classif(?:y|ied)|label|treat|report|close|triage|rate|respond|answer|reply|conclude|return"
+        r"\b(?:mark|classif(?:y|ied)|label|treat|report|close|triage|rate|respond|answer|reply|conclude"
+        r"|return"
         rf"|set|output|declare|categori[sz]e|assign|deem)\b(?! by\b){_GAP}\b(?:as|with|to|verdict|is|that|:)"
         rf"\s*['\"*]*(?:an? |the |verdict |severity |is |be |as )*['\"*]*{_HARMLESS}\b",
         r"\b(?:the )?(?:correct|right|final|only|expected|true) (?:verdict|classification|answer|severity)"
@@ -80,7 +81,8 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     # Ask for silence, or for what the reader was told.
     "secrecy": (
         r"\b(?:do not|don't|never|must not) (?:mention|reveal|tell|disclose|report|alert|escalate|flag|warn"
-        r"|notify)\b[^.\n]{0,40}\b(?:this|these|user|analyst|soc|anyone|human|team|instruction|message|note|it)\b",
+        r"|notify)\b[^.\n]{0,40}\b(?:this|these|user|analyst|soc|anyone|human|team|instruction|message"
+        r"|note|it)\b",
         r"\b(?:reveal|repeat|print|show|output|display|leak|disclose|tell me|give me|summari[sz]e"
         rf"|what (?:is|are|was))\b{_GAP}\b(?:system prompt|(?:your|the|initial|hidden|original|secret"
         r"|previous) (?:system )?(?:instructions|prompt|guidelines|rules)\b)",
@@ -122,6 +124,25 @@ MARKERS = re.compile(
     re.IGNORECASE,
 )
 """Chat-template tokens and section marks that pretend a new turn or the end of the data."""
+
+EXFILTRATE = re.compile(
+    "|".join(
+        (
+            # A Markdown image or link whose address has a place for what is to be carried out.
+            r"!\[[^\]\n]{0,80}\]\(\s{0,4}(?:https?:)?//[^)\n]{1,300}\)",
+            r"\]\(\s{0,4}https?://[^)\n]{0,200}[?&][\w.-]{1,40}=\s?[\[{<$%][^)\n]{0,100}\)",
+            r"\b(?:send|post|transmit|upload|forward|exfiltrate|append|submit|encode)\b[^.\n]{0,60}\b"
+            r"(?:your|this|the|all|"
+            r"these|previous) (?:\w+ ){0,2}(?:conversation|prompts?|instructions|context|analysis"
+            r"|answers?|summar(?:y|ies)"
+            r"|evidence|api keys?|credentials?|secrets?|findings)\b[^\n]{0,40}\b(?:to|as|into|in"
+            r"|at)\b[^\n]{0,20}"
+            r"(?:https?://|\burl\b|\bemail\b|\b[\w.-]{1,60}@[\w.-]{1,60}|\bbase64\b)",
+        )
+    ),
+    re.IGNORECASE,
+)
+"""Ways to have an answer carry something out: images, addresses to fill in, orders to send."""
 
 FORGED = re.compile(
     "|".join(
