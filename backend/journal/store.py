@@ -73,6 +73,8 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(self.path.with_suffix(".lock"))
+            # Alerts hold what users typed: for nobody's eyes but the owner's. The log file takes the same mode.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = _connect(self.path)
             check = connection.execute("pragma quick_check(1)").fetchone()[0]
             if check != "ok":
