@@ -18,12 +18,26 @@ from backend.analysis.model import AttemptStarted as AttemptStarted
 from backend.analysis.model import Decided as Decided
 from backend.analysis.model import Delta as Delta
 from backend.analysis.model import QuestionAsked as QuestionAsked
+from backend.analysis.model import RecommendedAction as RecommendedAction
+from backend.analysis.model import Ruling as Ruling
 from backend.analysis.model import TranscriptEvent as TranscriptEvent
 from backend.analysis.model import Verdict as Verdict
 from backend.analysis.model import VerdictReady as VerdictReady
+from backend.cost_views import CostShare as CostShare
+from backend.cost_views import CostView as CostView
+from backend.cost_views import ModelCost as ModelCost
+from backend.cost_views import Saving as Saving
+from backend.cost_views import SpeculationCost as SpeculationCost
 from backend.enrichment.base import Evidence as Evidence
+from backend.fold_views import FoldView as FoldView
+from backend.fold_views import MemberView as MemberView
+from backend.fold_views import SeenBefore as SeenBefore
 from backend.lanes import LANES as LANES
+from backend.patterns.view import PatternsView as PatternsView
 from backend.sources.base import SourceStatus as SourceStatus
+
+MACHINE = "watchfloor"
+"""The actor of what policy lets the machine decide."""
 
 STAGES = ("ingest", "route", "enrich", "analyse", "act")
 
@@ -54,11 +68,29 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     injection: bool = False
     cost_usd: float = 0.0
     decided_by: str = ""
-    """Who closed or decided it; empty while no human did."""
+    """Who closed or decided it; empty while nobody did, `MACHINE` where policy let the machine close it."""
     has_note: bool = False
     sla_met: bool | None = None
     """None while it is open or the lane has no deadline."""
     summary: SafeText = SafeText("")
+    ruling: Ruling | None = None
+    """What code let the machine's verdict do, and why; None while there is no verdict."""
+    count: int = 1
+    """Alerts that this row stands for: itself, and those folded with it or the same again."""
+    last_ms: int = 0
+    """When the latest of them came; 0 where it stands for itself alone."""
+    promoted: SafeText = SafeText("")
+    """Why its fold was put into the medium lane; empty where it was not."""
+
+    @property
+    def severity_id(self) -> int:
+        """The severity in force: the vendor's, or what the ruling made of it."""
+        return self.ruling.severity_id if self.ruling is not None else self.head.severity_id
+
+    @property
+    def closed_by_machine(self) -> bool:
+        """Policy let the machine close it; `Reopen` takes that back."""
+        return self.state == "closed" and self.decided_by == MACHINE
 
 
 class LaneView(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +109,18 @@ class LaneView(msgspec.Struct, frozen=True, gc=False):
     """Verdicts given since start."""
     breached: int
     """Verdicts given, or still owed, after their deadline, since start."""
+    forming: int = 0
+    """Alerts in the fullest batch that forms; they count as queued."""
+    forming_of: int = 0
+    """How many close it."""
+    forming_left_s: int = 0
+    """Until the oldest batch closes by itself."""
+    held: int = 0
+    """Alerts laid aside in all batches."""
+    folds: int = 0
+    """Open rows that stand for more than one alert."""
+    folded: int = 0
+    """Alerts that another row stands for, since start: each counted and kept."""
 
 
 class StageView(msgspec.Struct, frozen=True, gc=False):
@@ -91,76 +135,6 @@ class StageView(msgspec.Struct, frozen=True, gc=False):
     count: int
     trend: tuple[float, ...] = ()
     """p99 of work per recent interval, oldest first, for a sparkline."""
-
-
-class ModelCost(msgspec.Struct, frozen=True, gc=False):
-    """One model's part of the ledger."""
-
-    model: str
-    calls: int
-    usd: float
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-
-
-class CostShare(msgspec.Struct, frozen=True, gc=False):
-    """One lane's part of this day's spend, or that of one kind of call (`analysis.entry.CallKind`)."""
-
-    name: str
-    usd: float
-    calls: int
-
-
-class Saving(msgspec.Struct, frozen=True, gc=False):
-    """What one means has saved this day; `backend.analysis.savings` says by which rule."""
-
-    by: str
-    """prompt_cache, folds, answers, batches or tiers."""
-    usd: float
-
-
-class SpeculationCost(msgspec.Struct, frozen=True, gc=False):
-    """This day's calls made before anybody asked; what was never wanted is waste."""
-
-    calls: int = 0
-    usd: float = 0.0
-    used: int = 0
-    """Calls whose answer was wanted in the end."""
-    used_usd: float = 0.0
-
-
-class CostView(msgspec.Struct, frozen=True, gc=False):
-    """Dollars now."""
-
-    usd_this_minute: float
-    usd_this_hour: float
-    usd_today: float
-    budget_hour_usd: float | None
-    budget_day_usd: float | None
-    saved_usd: float
-    """All that `savings` tells apart, of this day."""
-    by_model: tuple[ModelCost, ...] = ()
-    trend: tuple[float, ...] = ()
-    """Dollars per minute, oldest first."""
-    note: str = ""
-    """What stops calls just now, or keeps them from being counted, in words; empty when nothing does."""
-    by_lane: tuple[CostShare, ...] = ()
-    by_kind: tuple[CostShare, ...] = ()
-    savings: tuple[Saving, ...] = ()
-    speculation: SpeculationCost = SpeculationCost()
-    usd_per_hour_now: float = 0.0
-    """The rate of spending, weighted over the last quarter of an hour."""
-    forecast_usd: float | None = None
-    """What this day will have cost at the shift's end at that rate; None where nothing is spent."""
-    forecast_until: str = ""
-    """Until when it looks, `16:00Z`: the end of the shift, or of the UTC day where that comes first."""
-    gone_ms: int | None = None
-    """When, at that rate, the first budget is spent; None: not before the shift's end."""
-    forecast: str = ""
-    """The forecast in words; empty where nothing is spent."""
-    step_down: str = ""
-    """Which lanes do with cheaper models than planned, and since when, in words; empty where none does."""
 
 
 class ModelView(msgspec.Struct, frozen=True, gc=False):
@@ -225,6 +199,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: tuple[str, ...] = ()
     """What is wrong now and what is being done about it, one line each, worst first."""
     speculation: SpeculationView = SpeculationView()
+    patterns: PatternsView = PatternsView()
 
 
 class NoteView(msgspec.Struct, frozen=True, gc=False):
@@ -250,6 +225,9 @@ class Detail(msgspec.Struct, frozen=True):
     """The raw record, pretty-printed where it is JSON, safe to show, capped."""
     missing: tuple[str, ...] = ()
     """Enrichers that had not answered within the budget."""
+    fold: FoldView | None = None
+    """What it stands for beside itself."""
+    seen: SeenBefore | None = None
 
 
 class TranscriptSlice(msgspec.Struct, frozen=True):
@@ -313,6 +291,35 @@ class Decide(msgspec.Struct, frozen=True, tag=True):
     note: str = ""
 
 
+class Reopen(msgspec.Struct, frozen=True, tag=True):
+    """Take back the machine's closing of alerts."""
+
+    alert_ids: tuple[int, ...]
+    actor: str
+
+
+class Approve(msgspec.Struct, frozen=True, tag=True):
+    """Approve a recommended action that needs it. Only recorded: no sink carries actions out."""
+
+    alert_id: int
+    action: str
+    target: str
+    confirmation: str
+    """What the person typed: the target, letter by letter."""
+    actor: str
+    note: str = ""
+
+
+class Deny(msgspec.Struct, frozen=True, tag=True):
+    """Refuse a recommended action."""
+
+    alert_id: int
+    action: str
+    target: str
+    actor: str
+    note: str = ""
+
+
 class AddNote(msgspec.Struct, frozen=True, tag=True):
     """Write a note without deciding."""
 
@@ -327,7 +334,20 @@ class Undo(msgspec.Struct, frozen=True, tag=True):
     actor: str
 
 
-Command = SetFilter | SetOrder | Investigate | Look | Ask | Claim | Decide | AddNote | Undo
+Command = (
+    SetFilter
+    | SetOrder
+    | Investigate
+    | Look
+    | Ask
+    | Claim
+    | Decide
+    | Reopen
+    | Approve
+    | Deny
+    | AddNote
+    | Undo
+)
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

@@ -17,11 +17,14 @@ from backend.alerts.secrets import mask as mask_secrets
 from backend.api import Command, CostView, Detail, LaneView, Reply, Snapshot, TranscriptSlice
 from backend.bench import (
     BenchError,
+    GuardReport,
     IngestReport,
     ModelAddress,
     StreamReport,
+    bench_guard,
     bench_ingest,
     bench_stream,
+    guard_lines,
     ingest_lines,
     packaged_topic,
     scripted_model,
@@ -30,13 +33,14 @@ from backend.bench import (
 )
 from backend.clock import Clock, SystemClock
 from backend.doctor import Check, run_doctor
+from backend.feeds import DeadNote
 from backend.journal import JournalError
 from backend.lanes import LANES
 from backend.pipeline.sending import SentItem, SentView
 from backend.pipeline.work import Analysed
 from backend.records import export_dead_letters, export_records, record_line, record_of, to_csv, waiting
 from backend.replaying import ReplayError, dead_documents, documents, replay
-from backend.runtime import DeadNote, Runtime
+from backend.runtime import Runtime
 from backend.settings import Settings, SettingsError
 from backend.settings import load as load_settings
 from backend.simulation.storm import StormReport, bench_storm, storm_lines
@@ -49,6 +53,7 @@ __all__ = [
     "DeadNote",
     "Engine",
     "EngineError",
+    "GuardReport",
     "IngestReport",
     "JournalError",
     "ModelAddress",
@@ -59,6 +64,7 @@ __all__ = [
     "SettingsError",
     "StormReport",
     "StreamReport",
+    "bench_guard",
     "bench_ingest",
     "bench_storm",
     "bench_stream",
@@ -66,6 +72,7 @@ __all__ = [
     "documents",
     "export_dead_letters",
     "export_records",
+    "guard_lines",
     "ingest_lines",
     "load_settings",
     "mask_secrets",

@@ -12,11 +12,13 @@ import structlog
 
 from backend.alerts.model import Alert, Head
 from backend.alerts.registry import build_alert
+from backend.alerts.secrets import mask
 from backend.assembly import open_feeds
 from backend.clock import Clock, SystemClock, iso
 from backend.journal import JournalError
 from backend.journal.reader import AlertRow, Reader
 from backend.journal.store import open_reader
+from backend.pipeline.members import with_evidence
 from backend.pipeline.record import encode_record, verdict_record
 from backend.pipeline.work import Analysed
 from backend.settings import Settings, SettingsError
@@ -51,14 +53,15 @@ def export_records(settings: Settings, since_ms: int) -> Iterator[dict[str, obje
     parsers = _Parsers(settings, SystemClock())
     with _journal(settings) as reader:
         for rows in _batches(reader.records(since_ms)):
-            trails = reader.decisions([row.id for row in rows])
+            trails = reader.decisions([one for row in rows for one in (row.id, row.fold) if one])
             asked = reader.asked_usd([row.id for row in rows])
             for row in rows:
                 if row.result is not None:
                     alert = parsers.build(row.raw, row.head, row.source)
-                    decisions = tuple(d for d in trails if d.alert_id == row.id)
+                    decisions = tuple(d for d in trails if d.alert_id in (row.id, row.fold))
+                    result = row.result if row.result.evidence else with_evidence(row.result, alert)
                     yield verdict_record(
-                        alert, row.result, row.received_ms, decisions, asked_usd=asked.get(row.id, 0.0)
+                        alert, result, row.received_ms, decisions, asked_usd=asked.get(row.id, 0.0)
                     )
 
 
@@ -78,7 +81,7 @@ def export_dead_letters(settings: Settings, since_ms: int) -> Iterator[dict[str,
                 "offset": letter.offset,
                 "sub": letter.sub,
                 "received_time": iso(letter.received_ms),
-                "reason": letter.reason,
+                "reason": mask(letter.reason),
                 **_raw(letter.raw),
             }
 
@@ -136,10 +139,11 @@ def _batches(rows: Iterator[AlertRow]) -> Iterator[list[AlertRow]]:
 
 
 def _raw(raw: bytes) -> dict[str, object]:
+    """The record without its secrets; with them it stays in the journal, from which it is replayed."""
     try:
-        return {"raw": raw.decode("utf-8")}
+        return {"raw": mask(raw.decode("utf-8"))}
     except UnicodeDecodeError:
-        return {"raw_hex": raw.hex()}
+        return {"raw_hex": mask(raw.decode("latin-1")).encode("latin-1", "replace").hex()}
 
 
 def _at(record: dict[str, object], *path: str) -> object:

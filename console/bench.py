@@ -2,17 +2,21 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 import msgspec
 
 from backend.engine import (
     BenchError,
+    GuardReport,
     IngestReport,
     StormReport,
     StreamReport,
+    bench_guard,
     bench_ingest,
     bench_storm,
     bench_stream,
+    guard_lines,
     ingest_lines,
     scripted_model,
     storm_lines,
@@ -23,7 +27,7 @@ from console.bench_screen import ScreenReport, bench_screen, screen_lines
 from console.logs import log_to_stderr
 
 FELL_SHORT = 1
-KNOWN = ("ingest", "stream", "screen", "storm", "all")
+KNOWN = ("ingest", "stream", "screen", "storm", "guard", "all")
 STREAMS = 50
 """At once, on one engine."""
 
@@ -43,6 +47,8 @@ class BenchSizes(msgspec.Struct, frozen=True):
     """Of `storm`: the same gives the same course."""
     real: bool = False
     """Of `storm`: a short one in real time."""
+    corpus: Path | None = None
+    """Of `guard`: a folder of public prompt injections, added to the built-in ones."""
 
 
 def run_bench(what: str, sizes: BenchSizes, *, kafka: str | None, as_json: bool) -> int:
@@ -73,6 +79,10 @@ def run_bench(what: str, sizes: BenchSizes, *, kafka: str | None, as_json: bool)
         for storm in bench_storm(sizes.seed, real=sizes.real):
             _print(storm, storm_lines(storm), as_json)
             met = met and storm.met
+    if what in ("guard", "all"):
+        guard = asyncio.run(bench_guard(sizes.corpus))
+        _print(guard, guard_lines(guard), as_json)
+        met = met and guard.met
     return 0 if met else FELL_SHORT
 
 
@@ -87,7 +97,7 @@ async def _stream(sizes: BenchSizes, as_json: bool) -> bool:
 
 
 def _print(
-    report: IngestReport | StreamReport | PaintReport | ScreenReport | StormReport,
+    report: IngestReport | StreamReport | PaintReport | ScreenReport | StormReport | GuardReport,
     lines: list[str],
     as_json: bool,
 ) -> None:

@@ -73,7 +73,9 @@ SCREEN_KEYS: tuple[Key, ...] = (
     Key("alert.decide", "d", "decide", "Decide, with a note: then t, f, b, s or i", TRIAGE, "decide"),
     Key("alert.done", "e", "done", "Done: close with the verdict that stands", TRIAGE, "done"),
     Key("alert.note", "n", "note", "Write a note", TRIAGE, "note"),
-    Key("alert.undo", "u", "undo", "Undo your latest decision, claim or note", TRIAGE, "undo"),
+    Key("alert.undo", "u", "undo", "Undo your latest, or what the machine closed", TRIAGE, "undo"),
+    Key("alert.approve", "A", "answer(True)", "Approve an action that interrupts", TRIAGE),
+    Key("alert.deny", "D", "answer(False)", "Deny an action", TRIAGE),
     Key(
         "alert.investigate",
         "i",
@@ -92,6 +94,7 @@ SCREEN_KEYS: tuple[Key, ...] = (
         ASK,
         "latency",
     ),
+    Key("alert.sent", "S", "sent", "Sent: the exact bytes models got, and what would go next", ASK),
     Key("select.toggle", "x", "toggle_mark", "Select or let go", SELECT, "select"),
     Key(
         "select.more",

@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from backend.api import Command, Detail, Reply, Snapshot, TranscriptSlice
+from backend.engine import SentView
 
 
 class EnginePort(Protocol):
@@ -44,6 +45,10 @@ class EnginePort(Protocol):
 
     def transcript(self, alert_id: int, cursor: int = 0) -> TranscriptSlice:
         """What a watched alert's analysis wrote since `cursor`."""
+        ...
+
+    def sent(self, alert_id: int) -> "Future[SentView]":
+        """The exact requests that went to models on an alert, and the one that would go next."""
         ...
 
     def send(self, command: Command) -> "Future[Reply]":

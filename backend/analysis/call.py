@@ -30,6 +30,8 @@ HAND_OVER_S = 0.25
 """Kept of the lane's time for the playbook, which needs a few milliseconds."""
 MAX_WAIT_S = 10.0
 """Longest wait for a slot, for a rate limit's next free place, or that a vendor may ask for."""
+LAST_WAIT_S = 60.0
+"""The same for a slot of the last model in a chain, below critical: behind it there is the playbook alone."""
 WAIT_SHARE = 0.25
 """Share of the lane's time left that such a wait may take."""
 SLOW_SHARE = 0.2
@@ -80,6 +82,8 @@ class Rung:
     max_tokens: int = 1024
     gate: Gate = field(default_factory=Gate)
     """Its rate limits and retry budget, shared by all lanes."""
+    last: bool = False
+    """No model stands behind it."""
     system: str = SYSTEM
     """The system prompt that it is given."""
     privacy: DataClass = "cloud-ok"
@@ -181,7 +185,7 @@ class Caller:
         reason = self._refusal(rung, request, purpose)
         if reason:
             return CallResult(passed_over=reason)
-        if not await self._slot(rung, self._patience(purpose)):
+        if not await self._slot(rung, self._slot_patience(rung, purpose)):
             return CallResult(passed_over="busy: no slot became free in time")
         told = _Told(on_start, on_text, on_settled, outrun)
         try:
@@ -235,6 +239,12 @@ class Caller:
         if purpose.deadline_mono is None:
             return None
         return purpose.deadline_mono - self._clock.mono() - HAND_OVER_S
+
+    def _slot_patience(self, rung: Rung, purpose: Purpose) -> float:
+        if not rung.last or purpose.lane == "critical":
+            return self._patience(purpose)
+        left = self._left(purpose)
+        return LAST_WAIT_S if left is None else min(LAST_WAIT_S, left * WAIT_SHARE)
 
     def _patience(self, purpose: Purpose) -> float:
         left = self._left(purpose)

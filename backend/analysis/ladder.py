@@ -11,11 +11,13 @@ import msgspec
 from backend.alerts.model import Alert
 from backend.alerts.text import SafeText, safe_lines
 from backend.analysis.attempt import Answer, Check, Climb
-from backend.analysis.call import Caller, Purpose, Rung
-from backend.analysis.guardrails import grounding
+from backend.analysis.call import Caller, Purpose, Rung, kept_here
+from backend.analysis.guardrails.guard import Guard
+from backend.analysis.guardrails.injection import text_signals
+from backend.analysis.guardrails.privacy import Outgoing, Privacy, View
 from backend.analysis.ledger import CallKind
 from backend.analysis.likes import Likes
-from backend.analysis.model import Analysis, AnalysisKind, Guardrails, Verdict
+from backend.analysis.model import Analysis, AnalysisKind, Verdict
 from backend.analysis.pane import Emit, Reader
 from backend.analysis.prompts import Exchange, build_followup, build_request
 from backend.analysis.question import AnswerReader, FollowUp, answered
@@ -78,12 +80,21 @@ class Ladder:
         playbook_judge: PlaybookJudge | None = None,
         playbook_answer: PlaybookAnswer,
         likes: Likes | None = None,
+        reuses: bool = False,
         hedge_after_s: float | None = None,
+        protected: frozenset[str] = frozenset(),
+        privacy: Privacy | None = None,
     ) -> None:
-        """`likes` are shared by the ladders of all lanes. `hedge_after_s`: after so long without a word
-        from a model, the next one is started beside it (`backend.analysis.race`); None never does.
+        """`likes` are shared by the ladders of all lanes; `reuses`: the very same alert
+        seen before costs no call. `hedge_after_s`: after so long without a word from a model, the next one is
+        started beside it (`backend.analysis.race`); None never does.
+        `protected` are names that no model may recommend to act on. `privacy` knows what each model may be
+        told; the ladders of all lanes share it.
         """
+        self._privacy = privacy or Privacy()
         self._likes = likes
+        self._reuses = reuses
+        self._protected = protected
         self._hedge_after_s = hedge_after_s or None
         self._chain = tuple(chain)
         self._caller = caller
@@ -118,34 +129,47 @@ class Ladder:
         where models did answer, but none in the form, the verdict is "Insufficient Data", for a human. May be
         cancelled at any time.
         """
+        job = _warned(job)
         climb = self._climb(job, emit)
-        nonce = self._nonce(job.alert)
+        guard = Guard(job.alert, job.evidence, self._protected)
+        seen = self._seen(job, climb, guard)
+        if seen is not None:
+            return seen
+        outgoing = self._privacy.outgoing(job.alert, job.evidence)
 
         def request(rung: Rung) -> ModelRequest:
-            return build_request(
-                job.alert,
-                job.evidence,
-                job.signals,
-                nonce=nonce,
-                max_tokens=rung.max_tokens,
-                system=rung.system,
-            )
+            return self._investigation(job, _view(outgoing, rung, job), rung)
+
+        def reader(rung: Rung) -> Reader:
+            return guard.reader(_view(outgoing, rung, job).reader(VerdictReader(job.turn)))
 
         def check(reading: Reading) -> tuple[str, ...]:
-            return grounding.check(reading.verdict, reading.narrative, job.alert, job.evidence)
+            return guard.check(reading.verdict, reading.narrative)
 
         planned = climb.purpose.kind == "analysis"  # what nobody asked for is neither hurried nor mended
-        asking = Asking(request, lambda: VerdictReader(job.turn), _has_verdict, check, mends=planned)
+        asking = Asking(request, reader, _has_verdict, check, mends=planned)
         race = Race(climb, self._chain, asking, self._hedge_after_s if planned else None)
         answer = await race.run()
         if answer is not None:
-            analysis = self._analysis(job, climb, answer, "model", degraded=not answer.planned)
-            if self._likes is not None:
+            analysis = self._analysis(job, climb, guard, answer, "model", degraded=not answer.planned)
+            if self._likes is not None and job.alert.data != "local-only":  # else told in another's questions
                 self._likes.keep(job.alert, job.evidence, job.signals, job.alert_id, analysis)
             return analysis
-        return self._cached(job, climb) or await self._by_playbook(job, climb, check)
+        return self._cached(job, climb, guard) or await self._by_playbook(job, climb, guard, check)
 
-    def _cached(self, job: AnalysisJob, climb: Climb) -> Analysis | None:
+    def _seen(self, job: AnalysisJob, climb: Climb, guard: Guard) -> Analysis | None:
+        """The analysis of the very same alert a while ago, in place of a call that nobody asked for."""
+        if not self._reuses or self._likes is None or not self._chain or climb.purpose.kind != "analysis":
+            return None
+        like = self._likes.instead(job.alert, job.evidence, job.signals, job.lane)
+        if like is None:
+            return None
+        verdict, narrative = self._likes.told(like, why="the same was seen before")
+        answer = climb.judged(verdict, narrative, ("cache", f"alert {like.alert_id}"))
+        answer = msgspec.structs.replace(answer, provider=like.provider, model=like.model)
+        return self._analysis(job, climb, guard, answer, "cache", degraded=False)
+
+    def _cached(self, job: AnalysisJob, climb: Climb, guard: Guard) -> Analysis | None:
         """The analysis of a like alert, where no model could be had at all."""
         if self._likes is None or not self._chain or climb.unusable or climb.purpose.kind != "analysis":
             return None
@@ -155,9 +179,9 @@ class Ladder:
         verdict, narrative = self._likes.told(like)
         answer = climb.judged(verdict, narrative, ("cache", f"alert {like.alert_id}"))
         answer = msgspec.structs.replace(answer, provider=like.provider, model=like.model)
-        return self._analysis(job, climb, answer, "cache", degraded=True)
+        return self._analysis(job, climb, guard, answer, "cache", degraded=True)
 
-    async def _by_playbook(self, job: AnalysisJob, climb: Climb, check: Check) -> Analysis:
+    async def _by_playbook(self, job: AnalysisJob, climb: Climb, guard: Guard, check: Check) -> Analysis:
         """The built-in analyst's verdict; withheld where no answer of a model could be used."""
         if self._playbook_judge is not None:
             verdict, narrative = self._playbook_judge(job.alert, job.evidence, job.signals)
@@ -173,7 +197,7 @@ class Ladder:
             if climb.unusable:
                 reader = WithheldReader(reader, job.alert.head.severity_id)
             answer = await climb.playbook(stream, reader, PLAYBOOK, check)
-        return self._analysis(job, climb, answer, "playbook", degraded=bool(self._chain))
+        return self._analysis(job, climb, guard, answer, "playbook", degraded=bool(self._chain))
 
     async def ask(self, job: AnalysisJob, history: Sequence[Exchange], question: str, emit: Emit) -> FollowUp:
         """Answer an analyst's question on an alert; streams narrative deltas only, no verdict.
@@ -181,26 +205,21 @@ class Ladder:
         The question itself (`QuestionAsked`) is the caller's to record. A rung that fails is followed by the
         next, and the playbook's own answer comes last.
         """
+        job = _warned(job, history, question)
         climb = self._climb(job, emit)
-        nonce = self._nonce(job.alert)
+        guard = Guard(job.alert, job.evidence, self._protected)
+        outgoing = self._outgoing(job, history, question)
 
         def check(reading: Reading) -> tuple[str, ...]:
-            return grounding.check(None, reading.narrative, job.alert, job.evidence)
+            return guard.check(None, reading.narrative)
 
         def request(rung: Rung) -> ModelRequest:
-            return build_followup(
-                job.alert,
-                job.evidence,
-                job.signals,
-                job.analysis,
-                history,
-                question=question,
-                nonce=nonce,
-                max_tokens=rung.max_tokens,
-                system=rung.system,
-            )
+            return self._follow_up(job, _view(outgoing, rung, job), rung, history, question)
 
-        asking = Asking(request, lambda: AnswerReader(job.turn), answered, check)
+        def reader(rung: Rung) -> Reader:
+            return guard.reader(_view(outgoing, rung, job).reader(AnswerReader(job.turn)))
+
+        asking = Asking(request, reader, answered, check)
         answer = await Race(climb, self._chain, asking).run()
         if answer is not None:
             return _follow_up(climb, answer, degraded=not answer.planned)
@@ -208,9 +227,58 @@ class Ladder:
         answer = await climb.playbook(_said(text), AnswerReader(job.turn), PLAYBOOK, check)
         return _follow_up(climb, answer, degraded=bool(self._chain))
 
+    def next_request(
+        self, job: AnalysisJob, history: Sequence[Exchange], question: str
+    ) -> tuple[Rung, ModelRequest] | None:
+        """Whom an alert would go to next and with what: the investigation, or with `question` a follow-up.
+
+        None where no model of the chain may be asked about it.
+        """
+        for rung in self._chain:
+            if rung.breaker.blocked() or kept_here(rung.privacy, job.alert.data, hidden=True):
+                continue
+            outgoing = self._outgoing(job, history, question)
+            view = _view(outgoing, rung, job)
+            if question:
+                return rung, self._follow_up(job, view, rung, history, question)
+            return rung, self._investigation(job, view, rung)
+        return None
+
+    def _outgoing(self, job: AnalysisJob, history: Sequence[Exchange], question: str) -> Outgoing:
+        """The alert, its case knowing the names in what was said on it, too."""
+        said = (*(one.question for one in history), question)
+        return self._privacy.outgoing(job.alert, job.evidence, said)
+
+    def _investigation(self, job: AnalysisJob, view: View, rung: Rung) -> ModelRequest:
+        request = build_request(
+            view.alert,
+            view.evidence,
+            job.signals,
+            nonce=self._nonce(job.alert),
+            max_tokens=rung.max_tokens,
+            system=rung.system,
+        )
+        return view.sealed(request)
+
+    def _follow_up(
+        self, job: AnalysisJob, view: View, rung: Rung, history: Sequence[Exchange], question: str
+    ) -> ModelRequest:
+        request = build_followup(
+            view.alert,
+            view.evidence,
+            job.signals,
+            view.of(job.analysis),
+            view.of(tuple(history)),
+            question=view.text(question),
+            nonce=self._nonce(job.alert),
+            max_tokens=rung.max_tokens,
+            system=rung.system,
+        )
+        return view.sealed(request)
+
     def _climb(self, job: AnalysisJob, emit: Emit) -> Climb:
         kind: CallKind = "question" if job.turn else job.kind
-        purpose = Purpose(job.alert_id, job.lane, job.deadline_mono, kind)
+        purpose = Purpose(job.alert_id, job.lane, job.deadline_mono, kind, job.alert.data)
         return Climb(self._clock, self._caller, purpose, job.turn, emit)
 
     def _nonce(self, alert: Alert) -> str:
@@ -218,7 +286,14 @@ class Ladder:
         return hashlib.blake2b(alert.head.uid.encode(), key=self._nonce_key, digest_size=8).hexdigest()
 
     def _analysis(
-        self, job: AnalysisJob, climb: Climb, answer: Answer, kind: AnalysisKind, *, degraded: bool
+        self,
+        job: AnalysisJob,
+        climb: Climb,
+        guard: Guard,
+        answer: Answer,
+        kind: AnalysisKind,
+        *,
+        degraded: bool,
     ) -> Analysis:
         reading = answer.reading
         verdict = reading.verdict
@@ -232,18 +307,25 @@ class Ladder:
             attempts=tuple(climb.attempts),
             degraded=degraded,
             partial=answer.partial,
-            guardrails=Guardrails(
-                injection_suspected=bool(job.signals),
-                signals=(*job.signals, *(f"output: {note}" for note in notes)),
-                ungrounded=answer.ungrounded,
-                output_valid=not notes,
-            ),
+            guardrails=guard.rails(job.signals, notes, answer.ungrounded, verdict, checked=kind == "model"),
             usage=climb.usage,
             cost_usd=climb.cost_usd,
             saved_usd=climb.saved_usd,
             first_token_ms=climb.first_token_ms,
             analyse_ms=climb.elapsed_ms,
         )
+
+
+def _warned(job: AnalysisJob, history: Sequence[Exchange] = (), question: str = "") -> AnalysisJob:
+    """The job with the signs of injection in all else that a model is told: evidence, questions, answers."""
+    texts = [item.finding.text for item in job.evidence]
+    texts += [text for one in history for text in (one.question, one.answer)]
+    texts += [job.analysis.narrative] if job.analysis is not None else []
+    return msgspec.structs.replace(job, signals=text_signals((*texts, question), job.signals))
+
+
+def _view(outgoing: Outgoing, rung: Rung, job: AnalysisJob) -> View:
+    return outgoing.view(rung.privacy, job.alert.data)
 
 
 def _has_verdict(_outcome: Outcome, reading: Reading) -> bool:

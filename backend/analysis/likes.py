@@ -44,6 +44,8 @@ class Like(msgspec.Struct, frozen=True):
     provider: str
     model: str
     at_mono: float
+    exact: Key = ()
+    """Who took part and what was done: what must agree where the verdict is to stand in place of a call."""
 
 
 class Likes:
@@ -82,6 +84,7 @@ class Likes:
                 analysis.provider,
                 analysis.model,
                 self._mono(),
+                exactly(alert),
             )
 
     def find(
@@ -106,8 +109,22 @@ class Likes:
         )
         return None if guarded else like
 
-    def told(self, like: Like) -> tuple[Verdict, str]:
-        """The verdict as another alert inherits it, and the Markdown that says where it comes from.
+    def instead(
+        self, alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], lane: str
+    ) -> Like | None:
+        """An analysis that may stand in place of a call, though models could answer; None: ask one.
+
+        Only below high, and only of an alert with the very same entities and behaviour: a new entity is
+        always looked at. An alert that says nothing of either is asked about too.
+        """
+        exact = exactly(alert)
+        if lane in _PROTECTED_LANES or alert.head.severity_id >= Severity.HIGH or signals or not any(exact):
+            return None
+        like = self.find(alert, evidence, signals, lane)
+        return like if like is not None and like.exact == exact else None
+
+    def told(self, like: Like, *, why: str = "no model could answer now") -> tuple[Verdict, str]:
+        """The verdict as another alert inherits it, and the Markdown that says where from, and `why`.
 
         Its facts are told in words and cite nothing: they rest on the other alert's evidence. Its actions
         name the other alert's hosts and stay behind.
@@ -116,7 +133,7 @@ class Likes:
         ago = f"{minutes} min ago" if minutes else "a moment ago"
         verdict = like.verdict
         lines = [
-            "**Not analysed by itself:** no model could answer now.",
+            f"**Not analysed by itself:** {why}.",
             f"Alert {like.alert_id} ({safe(like.uid, 80)}), of the same rule, severity and kind of entity, "
             f"was analysed {ago} by {safe(f'{like.provider}:{like.model}', 120)}: {verdict.verdict}, "
             f"confidence {verdict.confidence:.2f}. {verdict.summary}",
@@ -158,6 +175,23 @@ def kind_of(alert: Alert, evidence: Sequence[Evidence]) -> Key | None:
         if piece.finding.weight or piece.finding.hard
     )
     return (head.format, rule, head.severity_id, entities, alert.action, weighed)
+
+
+def exactly(alert: Alert) -> Key:
+    """Entities and behaviour of an alert, without ids, ports and times."""
+    head, process, file = alert.head, alert.process, alert.file
+    return (
+        head.src_ip,
+        head.dst_ip,
+        head.hostname,
+        head.user or alert.user_name,
+        process.cmd_line or process.name,
+        process.parent_name,
+        file.path or file.name,
+        file.sha256 or file.md5,
+        alert.description,
+        tuple(fact.value for fact in alert.facts if fact.attacker),
+    )
 
 
 def _side(ip: str) -> str:

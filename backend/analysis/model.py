@@ -82,6 +82,33 @@ class Guardrails(msgspec.Struct, frozen=True, gc=False):
     signals: tuple[str, ...] = ()
     ungrounded: tuple[str, ...] = ()
     output_valid: bool = True
+    miscited: tuple[str, ...] = ()
+    """`NAME in E2`: what a fact names that does not stand in the evidence it cites."""
+    borne_out: int = 0
+    """Facts whose cited evidence says what they say."""
+    withheld: tuple[str, ...] = ()
+    """Actions a model recommended that code took out, each with the reason in words."""
+
+
+RulingKind = Literal["raise", "keep", "lower", "close"]
+
+
+class Ruling(msgspec.Struct, frozen=True, gc=False):
+    """What code lets a verdict do (`backend.analysis.guardrails.policy`)."""
+
+    outcome: RulingKind
+    verdict: str
+    """The verdict in force: the analyst's own, or a more cautious one where its own may not stand."""
+    severity_id: int
+    """The severity in force."""
+    human: bool
+    """A person must look at it."""
+    reasons: tuple[SafeText, ...] = ()
+    """Why, in short words for the screen, the weightiest first."""
+    disagreement: str = ""
+    """The second opinion's verdict, where it differs so far that a person decides between the two."""
+    sampled: bool = False
+    """It would have passed, and was drawn for a person to look at all the same."""
 
 
 class Analysis(msgspec.Struct, frozen=True):
@@ -102,6 +129,8 @@ class Analysis(msgspec.Struct, frozen=True):
     """What prompt-cache reads saved against the price of fresh input."""
     first_token_ms: float = 0.0
     analyse_ms: float = 0.0
+    ruling: Ruling | None = None
+    """What code lets it do; None until the gate has looked at it."""
 
 
 # --- the transcript: what the investigation pane shows, event by event -----------------------------------

@@ -1,7 +1,8 @@
 """What a model is asked, word for word.
 
-The system prompt never changes and stands first, then the alert: prompt caches hit on follow-ups and on every
-alert that shares the prefix. It is kept near 900 tokens because models of 100 million parameters get it too.
+The system prompt never changes while the process lives and stands first, then the alert: prompt caches hit
+on follow-ups and on every alert that shares the prefix. It is kept near 900 tokens because models of 100
+million parameters get it too.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from backend.alerts.model import Alert
 from backend.alerts.text import SafeText
 from backend.analysis.estimate import estimate_tokens
 from backend.analysis.examples import EXAMPLES
+from backend.analysis.guardrails.canary import LINE as CANARY_LINE
 from backend.analysis.guardrails.data_block import data_block, harmless
 from backend.analysis.model import ACTIONS, Analysis
 from backend.analysis.playbook.wire import verdict_line
@@ -73,7 +75,8 @@ in a root login.","actions":[{{"action":"isolate_host","target":"web-01"}}]}}
 
 **What happened.** 412 logins failed, then one worked [E1]; the source is known for this [E2]. …
 
-A later question from the analyst is answered in Markdown alone, with citations and without the JSON line.\
+A later question from the analyst is answered in Markdown alone, with citations and without the JSON line.
+{CANARY_LINE}\
 """
 
 _ASK = "Triage the alert above: first the JSON line, then the Markdown."

@@ -17,6 +17,9 @@ RETRY_FLOOR = 3.0
 REPAIR_SHARE = 0.25
 """Repairs a call earns. A model that never keeps to the form so costs a quarter more, not twice as much."""
 REPAIR_FLOOR = 10.0
+PACE_WEIGHT = 0.1
+PACE_MOST_S = 10.0
+"""A lane with more time left than this always asks: else one slow hour could close a model to it for good."""
 HOLD_MAX_S = 60.0
 """Longest time a vendor's word alone holds calls back; after it one call finds out anew."""
 
@@ -89,6 +92,22 @@ class Earned:
         return True
 
 
+class Pace:
+    """How long a model usually takes for a whole answer: a mean in which the last ten count most."""
+
+    def __init__(self) -> None:
+        self._mean_s = 0.0
+
+    def took(self, seconds: float) -> None:
+        """A call was answered in full after so long."""
+        self._mean_s = seconds if not self._mean_s else self._mean_s + PACE_WEIGHT * (seconds - self._mean_s)
+
+    @property
+    def enough_s(self) -> float:
+        """With less time than this expect no answer: a tenth over the mean, at most `PACE_MOST_S`."""
+        return min(self._mean_s * 1.1, PACE_MOST_S)
+
+
 class Gate:
     """What stands before one model's calls, shared by all lanes."""
 
@@ -101,6 +120,7 @@ class Gate:
         self._vendor_requests: Bucket | None = None
         self._vendor_tokens: Bucket | None = None
         self._held_until = 0.0
+        self.pace = Pace()
         self.retries = Earned(RETRY_SHARE, RETRY_FLOOR)
         self.repairs = Earned(REPAIR_SHARE, REPAIR_FLOOR)
 

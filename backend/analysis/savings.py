@@ -45,6 +45,10 @@ class Savings:
         if planned is not None:
             self._ledger.save(entry.lane, "tiers", cost_usd(planned, entry.usage) - entry.usd)
 
+    def folded(self, lane: str, count: int) -> None:
+        """So many alerts inherited the verdict of another one."""
+        self._ledger.save(lane, "folds", self._ledger.mean_usd(lane) * count)
+
     def analysed(self, lane: str, analysis: Analysis) -> None:
         """An alert has its verdict: what it saved that no call of its own was made."""
         by = BY_KIND.get(analysis.kind)

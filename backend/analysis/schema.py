@@ -12,7 +12,8 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.alerts.model import SEVERITY_NAMES
-from backend.alerts.text import safe
+from backend.alerts.text import SafeText, safe
+from backend.analysis.guardrails.dead_text import dead
 from backend.analysis.model import ACTIONS, VERDICTS, KeyFact, RecommendedAction, Verdict
 
 MAX_FACTS = 4
@@ -85,7 +86,7 @@ def check(text: str) -> Checked:
     verdict = _VERDICT_BY_WORD.get(wire.verdict.strip().replace("_", " ").casefold())
     if verdict is None:
         raise InvalidVerdictError(f"verdict: {wire.verdict[:40]!r} is none of OCSF's verdicts")
-    summary = safe(wire.summary.strip(), SUMMARY_CHARS)
+    summary = SafeText(dead(safe(wire.summary.strip(), SUMMARY_CHARS)))
     if not summary:
         raise InvalidVerdictError("summary: empty")
     notes: list[str] = []
@@ -107,7 +108,7 @@ def _facts(wire: list[_Fact], notes: list[str]) -> tuple[KeyFact, ...]:
         notes.append(f"{len(wire) - MAX_FACTS} facts beyond {MAX_FACTS} left out")
     facts = []
     for fact in wire[:MAX_FACTS]:
-        text = safe(fact.text.strip(), FACT_CHARS)
+        text = SafeText(dead(safe(fact.text.strip(), FACT_CHARS)))
         if text:
             facts.append(KeyFact(text, citations(fact.evidence, notes)))
     return tuple(facts)

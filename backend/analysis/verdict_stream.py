@@ -13,6 +13,7 @@ import jiter
 import msgspec
 
 from backend.alerts.text import SafeText, safe
+from backend.analysis.guardrails.dead_text import dead
 from backend.analysis.model import Delta, Verdict
 from backend.analysis.text_flow import STOP, TextFlow
 
@@ -102,7 +103,7 @@ class _FactLines:
             fact = facts[self._index]
             entry = fact if isinstance(fact, dict) else {}
             text = entry.get("text")
-            shown = safe(text.strip(), FACT_CHARS) if isinstance(text, str) else SafeText("")
+            shown = SafeText(dead(safe(text.strip(), FACT_CHARS))) if isinstance(text, str) else SafeText("")
             if shown.startswith(self._shown):
                 out.append(shown[len(self._shown) :])
                 self._shown = shown

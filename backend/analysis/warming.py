@@ -84,7 +84,7 @@ class CacheWarmer:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _warm(self, lane: str) -> None:
-        request = ModelRequest(self._rung.system, (Message("user", _REQUEST),), max_tokens=1)
+        request = ModelRequest(self._rung.system, (Message("user", _REQUEST),), max_tokens=1, hidden=True)
         purpose = Purpose(0, lane, None, "warm")
         began = self._clock.mono()
         try:

@@ -2,25 +2,41 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from backend.bench.alerts import suricata_alerts
+from backend.bench.guard_report import GuardReport, guard_lines
 from backend.bench.report import BenchError, IngestReport, ingest_lines
 from backend.bench.stream_model import ModelAddress, scripted_model
 from backend.bench.stream_report import StreamReport, stream_lines
 
 __all__ = [
     "BenchError",
+    "GuardReport",
     "IngestReport",
     "ModelAddress",
     "StreamReport",
+    "bench_guard",
     "bench_ingest",
     "bench_stream",
+    "guard_lines",
     "ingest_lines",
     "packaged_topic",
     "scripted_model",
     "stream_lines",
     "suricata_alerts",
 ]
+
+
+async def bench_guard(corpus: Path | None = None) -> GuardReport:
+    """Measure what a model that obeys the attacker can do; `corpus` is a folder of public injections.
+
+    Raises:
+        BenchError: the folder holds none.
+    """
+    from backend.bench.guard import run
+
+    return await run(corpus)
 
 
 async def bench_ingest(kafka: str | None, *, records: int, rounds: int) -> IngestReport:

@@ -11,12 +11,15 @@ from backend.alerts.text import safe
 from backend.analysis.model import Decided
 from backend.api import (
     AddNote,
+    Approve,
     Ask,
     Claim,
     Command,
     Decide,
+    Deny,
     Investigate,
     Look,
+    Reopen,
     Reply,
     Row,
     SetFilter,
@@ -28,9 +31,10 @@ from backend.enrichment.history import HistoryEnricher, keys
 from backend.journal import outcomes
 from backend.journal.reader import Reader
 from backend.journal.store import Journal
-from backend.journal.stored import Decision, DecisionKind
+from backend.journal.stored import MACHINE, Decision, DecisionKind, Result
+from backend.pipeline.approvals import DONE_BY_HAND, ApprovalError, approval
 from backend.pipeline.board import Board
-from backend.pipeline.investigations import Investigations, in_words
+from backend.pipeline.investigations import Investigations, in_words, told
 from backend.pipeline.job import Job
 from backend.pipeline.scheduler import Scheduler
 
@@ -87,8 +91,16 @@ class Commands:
                 return await self._ask(row, question) if row is not None else _gone(alert_id)
             case Claim() | AddNote() | Decide():
                 return await self._decide(command)
-            case Undo(actor):
-                return await self._undo(actor)
+            case Reopen() | Approve() | Deny() | Undo():
+                return await self._answer(command)
+
+    async def _answer(self, command: Reopen | Approve | Deny | Undo) -> Reply:
+        """What a person says to something that was done or proposed."""
+        if isinstance(command, Undo):
+            return await self._undo(command.actor)
+        if isinstance(command, Reopen):
+            return await self._reopen(command.alert_ids, command.actor)
+        return await self._approve(command)
 
     def _view(self, command: SetFilter | SetOrder) -> Reply:
         if isinstance(command, SetOrder):
@@ -153,6 +165,32 @@ class Commands:
         event = Decided(in_words(decision), decision.actor, decision.wall_ms)
         self._investigations.tell(row.id, event, analysed=row.verdict_ms > 0)
 
+    async def _approve(self, command: Approve | Deny) -> Reply:
+        alert_id = command.alert_id
+        stored = await self._journal.read(lambda reader: reader.alert(alert_id))
+        trail = await self._journal.read(lambda reader: reader.decisions([alert_id]))
+        try:
+            decision = approval(command, stored, trail, self._clock)
+        except ApprovalError as error:
+            return Reply(False, str(error), (alert_id,))
+        await self._write([decision], {})
+        self._investigations.tell(alert_id, told(decision), analysed=True)
+        if decision.kind == "deny":
+            return Reply(True, f"denied {decision.disposition}", (alert_id,))
+        return Reply(True, f"approved {decision.disposition}: {DONE_BY_HAND}", (alert_id,))
+
+    async def _reopen(self, alert_ids: tuple[int, ...], actor: str) -> Reply:
+        """Take back what the machine closed; recorded as the person's own act."""
+        now = self._clock.wall_ms()
+        taken = await (
+            await self._journal.write(functools.partial(_reopen, alert_ids=alert_ids, actor=actor, now=now))
+        )
+        if not taken:
+            return Reply(False, "the machine has not closed it", alert_ids)
+        for decision in taken:
+            await self._restore(decision, now, tell=told(decision))
+        return Reply(True, f"reopened {_alerts(len(taken))}", tuple(d.alert_id for d in taken))
+
     async def _undo(self, actor: str) -> Reply:
         now = self._clock.wall_ms()
         undone = await (await self._journal.write(functools.partial(_take_back, actor=actor, now=now)))
@@ -160,10 +198,12 @@ class Commands:
             return Reply(False, "nothing of yours to undo")
         for decision in undone:
             await self._restore(decision, now)
-        what = {"claim": "claim", "note": "note"}.get(undone[0].kind, undone[0].disposition)
+        what = {"claim": "claim", "note": "note", "approve": "approval", "deny": "denial"}.get(
+            undone[0].kind, undone[0].disposition
+        )
         return Reply(True, f"undone: {what} on {_alerts(len(undone))}", tuple(d.alert_id for d in undone))
 
-    async def _restore(self, decision: Decision, now: int) -> None:
+    async def _restore(self, decision: Decision, now: int, tell: Decided | None = None) -> None:
         """Put the row back as the journal now has it."""
         alert_id = decision.alert_id
         stored = await self._journal.read(lambda reader: reader.alert(alert_id))
@@ -174,11 +214,11 @@ class Commands:
             self._history.forget(stored.head)
         row = self._board.get(alert_id)
         if row is not None:
-            machine = stored.result.analysis.verdict.verdict if stored.result is not None else ""
+            machine = _machine_verdict(stored.result)
             row = msgspec.structs.replace(row, verdict=machine)
             self._board.put(restored(row, stored.closed, stored.result is not None, trail))
         words = safe(f"took back: {in_words(msgspec.structs.replace(decision, undone_ms=None))}")
-        event = Decided(words, decision.actor, now)
+        event = tell or Decided(words, decision.actor, now)
         self._investigations.tell(alert_id, event, analysed=stored.result is not None)
 
     async def _write(self, decisions: list[Decision], heads: dict[int, Head]) -> None:
@@ -208,13 +248,34 @@ def _take_back(connection: sqlite3.Connection, *, actor: str, now: int) -> list[
     undone = outcomes.undo(connection, actor, now)
     reader = Reader(connection)
     for decision in undone:
-        stored = reader.alert(decision.alert_id) if decision.kind == "decide" else None
+        learnt = decision.kind == "decide" and decision.actor != MACHINE
+        stored = reader.alert(decision.alert_id) if learnt else None
         if stored is not None:
             rule_key, entity_key = keys(stored.head)
             outcomes.drop_history(
                 connection, rule_key=rule_key, entity_key=entity_key, verdict=decision.disposition
             )
     return undone
+
+
+def _reopen(
+    connection: sqlite3.Connection, *, alert_ids: tuple[int, ...], actor: str, now: int
+) -> list[Decision]:
+    """Take back the machine's closing and say by whom, in one transaction."""
+    taken = [
+        Decision(one, "reopen", "", actor, "", now) for one in outcomes.reopen(connection, alert_ids, now)
+    ]
+    if taken:
+        outcomes.put_decisions(connection, taken)
+    return taken
+
+
+def _machine_verdict(result: Result | None) -> str:
+    """The verdict in force where no person has decided."""
+    if result is None:
+        return ""
+    ruling = result.analysis.ruling
+    return ruling.verdict if ruling is not None else result.analysis.verdict.verdict
 
 
 def restored(row: Row, closed: int, has_verdict: bool, trail: list[Decision]) -> Row:
@@ -227,7 +288,7 @@ def restored(row: Row, closed: int, has_verdict: bool, trail: list[Decision]) ->
         state=state,
         decided_by=standing[-1].actor if standing else "",
         verdict=decided[-1].disposition if decided else row.verdict,
-        has_note=any(d.note and d.undone_ms is None for d in trail),
+        has_note=any(d.note and d.undone_ms is None and d.actor != MACHINE for d in trail),
     )
     return changed
 

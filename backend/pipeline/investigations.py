@@ -25,6 +25,7 @@ from backend.journal.reader import AlertRow
 from backend.journal.store import Journal
 from backend.journal.stored import MACHINE, Decision
 from backend.pipeline.board import Board
+from backend.pipeline.fold_details import fold_of, seen_before
 
 KEPT = 512
 """Transcripts in memory; older ones are rebuilt from the journal when they are opened again."""
@@ -159,7 +160,11 @@ class Investigations:
         if row is None:
             return
         decisions = await self._journal.read(lambda reader: reader.decisions([alert_id]))
+        fold = await self._journal.read(lambda reader: fold_of(reader, row))
+        seen = await self._journal.read(lambda reader: seen_before(reader, row))
         detail = await asyncio.to_thread(self._detail, row, decisions)
+        if detail is not None:
+            detail = msgspec.structs.replace(detail, fold=fold, seen=seen)
         if detail is not None and alert_id in self._watched:
             self._details[alert_id] = detail
 

@@ -1,9 +1,13 @@
 """The verdict record: one JSON object per alert, in the contract's shape."""
 
+from typing import cast
+
 import msgspec
 
 from backend.alerts.export import alert_record
-from backend.alerts.model import Alert
+from backend.alerts.model import SEVERITY_NAMES, Alert
+from backend.alerts.secrets import mask_tree
+from backend.analysis.model import Analysis
 from backend.clock import iso
 from backend.journal.stored import Decision, Result
 
@@ -20,16 +24,17 @@ def verdict_record(
     *,
     asked_usd: float = 0.0,
 ) -> dict[str, object]:
-    """The record as plain data. A human decision that stands is added under `decision`.
+    """The record as plain data. A decision that stands, a person's or the machine's, is under `decision`.
 
+    Secrets in it are masked: it goes to files, sinks and terminals; the raw record stays in the journal.
     `asked_usd` is what follow-up questions cost: a part of the alert's cost, on top of its analysis.
     """
     analysis = result.analysis
-    usage = analysis.usage
+    usage, ruling = analysis.usage, analysis.ruling
     record: dict[str, object] = {
         "alert": alert_record(alert, received_ms),
         "lane": result.lane,
-        "verdict": analysis.verdict.verdict,
+        "verdict": ruling.verdict if ruling is not None else analysis.verdict.verdict,
         "confidence": round(analysis.verdict.confidence, 4),
         "summary": analysis.verdict.summary,
         "narrative": analysis.narrative,
@@ -60,7 +65,10 @@ def verdict_record(
             "signals": list(analysis.guardrails.signals),
             "ungrounded": list(analysis.guardrails.ungrounded),
             "output_valid": analysis.guardrails.output_valid,
+            "miscited": list(analysis.guardrails.miscited),
+            "withheld": list(analysis.guardrails.withheld),
         },
+        "ruling": _ruling(analysis),
         "usage": {
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
@@ -83,7 +91,29 @@ def verdict_record(
             "note": last.note,
             "time": iso(last.wall_ms),
         }
-    return record
+    approvals = [d for d in decisions if d.undone_ms is None and d.kind in ("approve", "deny")]
+    if approvals:
+        record["approvals"] = [
+            {"action": d.disposition, "answer": d.kind, "actor": d.actor, "time": iso(d.wall_ms)}
+            for d in approvals
+        ]
+    return cast("dict[str, object]", mask_tree(record))  # of the same shape
+
+
+def _ruling(analysis: Analysis) -> dict[str, object] | None:
+    """What code let the verdict do; `analyst_verdict` is the analyst's own, also where it may not stand."""
+    ruling = analysis.ruling
+    if ruling is None:
+        return None
+    return {
+        "outcome": ruling.outcome,
+        "severity": SEVERITY_NAMES.get(ruling.severity_id, "Unknown"),
+        "human": ruling.human,
+        "reasons": list(ruling.reasons),
+        "analyst_verdict": analysis.verdict.verdict,
+        "second_opinion": ruling.disagreement,
+        "sampled": ruling.sampled,
+    }
 
 
 def encode_record(record: dict[str, object]) -> bytes:

@@ -5,7 +5,7 @@ import msgspec
 from backend.alerts.text import SafeText, safe
 from backend.analysis.model import Analysis, Attempt, Verdict
 from backend.api import Row
-from backend.journal.stored import Result
+from backend.journal.stored import MACHINE, Result
 from backend.pipeline.job import Job
 from backend.pipeline.work import Work
 
@@ -15,16 +15,22 @@ def new_row(job: Job) -> Row:
     return Row(job.alert_id, job.head, job.lane, "queued", job.received_ms, job.deadline_ms)
 
 
-def analysed_row(row: Row, result: Result) -> Row:
-    """A row with its verdict; what a human has decided meanwhile stands."""
-    analysis = result.analysis
-    human = row.state in ("claimed", "closed")
+def analysed_row(row: Row, result: Result, closed: bool | None = None) -> Row:
+    """A row with its verdict; what a human has decided meanwhile stands.
+
+    `closed`: the machine has closed the alert with this verdict, or (False) took its earlier closing back.
+    """
+    analysis, ruling = result.analysis, result.analysis.ruling
+    human = row.state in ("claimed", "closed") and closed is None
+    verdict = ruling.verdict if ruling is not None else analysis.verdict.verdict
+    decided_by = row.decided_by if human else MACHINE if closed else ""
     # Asked for anew, an alert keeps what its first verdict had: the deadline was met, or not, by that one.
     met = result.answered_ms <= row.deadline_ms if row.deadline_ms else None
     changed: Row = msgspec.structs.replace(
         row,
-        state=row.state if human else "triaged",
-        verdict=row.verdict if row.state == "closed" else analysis.verdict.verdict,
+        state=row.state if human else "closed" if closed else "triaged",
+        decided_by=decided_by,
+        verdict=row.verdict if human and row.state == "closed" else verdict,
         confidence=analysis.verdict.confidence,
         verdict_ms=row.verdict_ms or result.answered_ms,
         analysed_by=f"{analysis.provider}:{analysis.model}",
@@ -34,6 +40,7 @@ def analysed_row(row: Row, result: Result) -> Row:
         cost_usd=row.cost_usd + analysis.cost_usd,
         sla_met=row.sla_met if row.verdict_ms else met,
         summary=analysis.verdict.summary,
+        ruling=ruling,
     )
     return changed
 

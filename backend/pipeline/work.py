@@ -12,9 +12,10 @@ import structlog
 from backend.actions.base import Sink
 from backend.alerts.model import Alert
 from backend.alerts.text import SafeText, safe
+from backend.analysis.guardrails.gate import Gate
 from backend.analysis.guardrails.injection import injection_signals
 from backend.analysis.ladder import AnalysisJob, Ladder
-from backend.analysis.model import Analysis
+from backend.analysis.model import Analysis, Guardrails
 from backend.api import RowState
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, Evidence, Finding
@@ -22,8 +23,9 @@ from backend.enrichment.budget import Answer, Gathered, Tally, gather
 from backend.enrichment.history import HistoryEnricher, keys
 from backend.journal import outcomes
 from backend.journal.store import Journal
-from backend.journal.stored import Result
+from backend.journal.stored import Decision, Result
 from backend.pipeline.board import Board
+from backend.pipeline.gates import machine_close
 from backend.pipeline.held import Held
 from backend.pipeline.investigations import BuildAlert, Investigations
 from backend.pipeline.job import Job
@@ -39,6 +41,10 @@ class Analysed(msgspec.Struct, frozen=True):
     job: Job
     alert: Alert
     result: Result
+    close: Decision | None = None
+    """What policy had the machine close it with."""
+    closed: bool | None = None
+    """Whether it did; False also where an earlier closing was taken back."""
 
 
 class Work:
@@ -60,10 +66,10 @@ class Work:
         analysed: Callable[[Analysed], None],
         failed: Callable[[Job, BaseException], None],
         warm: Callable[[str], Callable[[], Awaitable[None]] | None] = lambda _lane: None,
+        gate: Gate,
     ) -> None:
-        """`ladder` picks who answers; `analysed` is told of durable verdicts, `failed` of any not stored.
-
-        `warm` is told of each lane's alert before it is enriched: `PromptCaches.begin`.
+        """`ladder` picks who answers; `gate` rules on what they say; `analysed` is told of durable verdicts,
+        `failed` of any not stored; `warm` of each lane's alert before it is enriched (`PromptCaches.begin`).
         """
         self._journal = journal
         self._board = board
@@ -79,6 +85,7 @@ class Work:
         self._analysed = analysed
         self._failed = failed
         self._warm = warm
+        self._gate = gate
         self._tally = Tally()
 
     async def run(self, job: Job, alike: Sequence[Job] = ()) -> None:
@@ -96,7 +103,7 @@ class Work:
             await warmed()
         self._at(job, "analysing")
         analysis, analyse_ms = await self._analyse(job, alert, evidence)
-        evidence, missing = _joined(evidence, gathered)
+        evidence, missing = joined(evidence, gathered)
         result = Result(
             analysis=analysis,
             evidence=evidence,
@@ -146,7 +153,7 @@ class Work:
             self._investigations.settled(job.alert_id)
         if analysis.kind != "model":
             return False
-        evidence, missing = _joined(evidence, gathered)
+        evidence, missing = joined(evidence, gathered)
         latency = {
             "enrich": enrich_ms,
             "first_token": analysis.first_token_ms,
@@ -174,7 +181,7 @@ class Work:
             queue_ms = (self._clock.mono() - job.queued_mono) * 1000
             latency = {"ingest": job.ingest_ms, "route": job.route_ms, "queue": queue_ms}
             evidence = number(alert, ())
-            analysis = inherited(result.analysis, leader.alert_id, len(alike) + 1)
+            analysis = inherited(result.analysis, leader.alert_id, len(alike) + 1, injection_signals(alert))
             await self._act(
                 job,
                 alert,
@@ -268,14 +275,23 @@ class Work:
         again = row is not None and row.verdict_ms > 0  # asked for anew: the alert is already counted
         if row is not None and again:
             result = msgspec.structs.replace(result, first_verdict_ms=row.verdict_ms)
+        held = again or job.asked_for or (row is not None and row.state in ("claimed", "closed"))
+        analysis = self._gate.rule(alert, result.analysis, result.evidence, missing=result.missing, held=held)
+        result = msgspec.structs.replace(result, analysis=analysis)
+        close = machine_close(job.alert_id, result)
+        closed: list[bool | None] = [None]
         result.latency_ms["act"] = 0.0
         result.latency_ms["total"] = float(max(0, self._clock.wall_ms() - job.received_ms))
-        deliveries = self._deliveries(job, alert, result)
+        deliveries = self._deliveries(job, alert, result, close)
         rule_key, entity_key = keys(job.head)
-        verdict = result.analysis.verdict.verdict
+        verdict = analysis.ruling.verdict if analysis.ruling is not None else analysis.verdict.verdict
 
         def store(connection: sqlite3.Connection) -> None:
             outcomes.put_result(connection, job.alert_id, result, deliveries)
+            if close is not None:
+                closed[0] = outcomes.close_by_machine(connection, close) or None
+            elif again and outcomes.reopen(connection, [job.alert_id], result.verdict_ms):
+                closed[0] = False
             if rule_key and entity_key and not again:
                 outcomes.put_history(
                     connection,
@@ -299,14 +315,16 @@ class Work:
             self._stages.record("act", now, work_ms, (now - queued) * 1000)
             if self._history is not None:
                 self._history.record_verdict(job.head, verdict, False, result.verdict_ms)
-            self._analysed(Analysed(job, alert, result))
+            self._analysed(Analysed(job, alert, result, close, closed[0]))
 
         written.add_done_callback(durable)
 
-    def _deliveries(self, job: Job, alert: Alert, result: Result) -> list[outcomes.Delivery]:
+    def _deliveries(
+        self, job: Job, alert: Alert, result: Result, close: Decision | None
+    ) -> list[outcomes.Delivery]:
         if not self._sinks:
             return []
-        record = verdict_record(alert, result, job.received_ms)
+        record = verdict_record(alert, result, job.received_ms, (close,) if close is not None else ())
         content = f"{job.alert_id}:{job.head.uid}:{result.verdict_ms}"
         key = hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
         record["idempotency_key"] = key
@@ -314,8 +332,12 @@ class Work:
         return [outcomes.Delivery(sink.name, f"{key}:{sink.name}", payload) for sink in self._sinks]
 
 
-def inherited(analysis: Analysis, leader: int, count: int) -> Analysis:
-    """The analysis of one alert as those that were folded with it inherit it: free, marked, and said so."""
+def inherited(analysis: Analysis, leader: int, count: int, signals: tuple[str, ...] = ()) -> Analysis:
+    """The analysis of one alert as those that were folded with it inherit it: free, marked, and said so.
+
+    `signals` are those of the alert that inherits: its own text may try what the first one's does not.
+    """
+    rails = analysis.guardrails
     said = f"Folded: one of {count} alerts of one rule on one entity; alert {leader} was analysed for all."
     verdict = msgspec.structs.replace(analysis.verdict, facts=(), actions=())
     return Analysis(
@@ -325,7 +347,7 @@ def inherited(analysis: Analysis, leader: int, count: int) -> Analysis:
         provider=analysis.provider,
         model=analysis.model,
         degraded=analysis.degraded,
-        guardrails=analysis.guardrails,
+        guardrails=Guardrails(rails.injection_suspected or bool(signals), (*rails.signals, *signals)),
     )
 
 
@@ -335,7 +357,7 @@ def number(alert: Alert, findings: Sequence[Finding]) -> tuple[Evidence, ...]:
     return tuple(Evidence(f"E{n}", finding) for n, finding in enumerate(everything, start=1))
 
 
-def _joined(
+def joined(
     evidence: tuple[Evidence, ...], gathered: Gathered
 ) -> tuple[tuple[Evidence, ...], tuple[str, ...]]:
     """The evidence with what came late, and who still had not answered."""

@@ -8,7 +8,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from backend.api import Detail, Row
+from backend.api import Detail, RecommendedAction, Row
 from console.port import EnginePort
 from console.screens.line_input import LineInput
 from console.screens.lines import LinesBlock, TabBar
@@ -16,6 +16,7 @@ from console.view_models.detail import (
     card_lines,
     evidence_items,
     heading,
+    shared_lines,
     trail_lines,
     verdict_line,
     waterfall,
@@ -95,6 +96,13 @@ class InvestigationPane(Vertical):
         self.choose_tab(self.tab)
         self._show_nothing()
 
+    @property
+    def to_approve(self) -> tuple[RecommendedAction, ...]:
+        """What is recommended for the open alert and needs a person's word."""
+        analysis = self._detail.analysis if self._detail is not None else None
+        actions = analysis.verdict.actions if analysis is not None else ()
+        return tuple(action for action in actions if action.needs_approval)
+
     # --- which alert ------------------------------------------------------------------------------------
 
     def open(self, alert_id: int | None, row: Row | None) -> None:
@@ -139,7 +147,7 @@ class InvestigationPane(Vertical):
         self.title_line.show(heading(row))
         self.verdict.show(*verdict_line(row))
         alert = self._detail.alert if self._detail is not None else None
-        self.card.show(card_lines(row, alert, self._now_ms()))
+        self.card.show((*card_lines(row, alert, self._now_ms()), *shared_lines(row, self._detail)))
 
     # --- what the engine publishes of it ----------------------------------------------------------------
 

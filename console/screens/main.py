@@ -21,6 +21,7 @@ from console.screens.header import Header
 from console.screens.lines import KeyHints, LinesBlock
 from console.screens.queue_pane import QueuePane
 from console.screens.rail import Rail
+from console.screens.sent import SentScreen
 from console.screens.triage import Triage
 from console.view_models.cost import cost_lines
 from console.view_models.filter_text import toggle_severity
@@ -300,6 +301,10 @@ class MainScreen(Screen[None]):
         """Undo."""
         self.triage.undo()
 
+    def action_answer(self, approve: bool) -> None:
+        """Approve or deny."""
+        self.triage.answer(approve=approve)
+
     def action_investigate(self) -> None:
         """Analyse now, and show it."""
         targets = self.targets()
@@ -338,6 +343,12 @@ class MainScreen(Screen[None]):
             order=self.queue.order,
         )
         self.app.push_screen(Popup(title_of(row), lines, "w"))
+
+    def action_sent(self) -> None:
+        """Show what went to models on the alert, byte for byte."""
+        row = self.pane.row if self._in_pane() else self.queue.current()
+        if row is not None:
+            self.app.push_screen(SentScreen(self._engine, row.id, title_of(row)))
 
     def action_cost(self) -> None:
         """What the models cost."""

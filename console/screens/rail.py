@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from backend.api import ModelView, Snapshot, SpeculationView
 from console.screens.lines import LinesBlock
 from console.view_models.cost import cost_item
-from console.view_models.header import lane_items, totals_lines
+from console.view_models.header import lane_items, shared_lines, totals_lines
 from widgets.cost import CostPanel
 from widgets.data import WaterfallData
 from widgets.figures import count, percent, usd
@@ -71,6 +71,7 @@ class Rail(Vertical):
     def __init__(self) -> None:
         super().__init__(id="rail")
         self.depth = LaneDepthPanel(id="depth")
+        self.shared = LinesBlock(id="shared")
         self.waterfall = WaterfallPanel(id="rail-waterfall")
         self.cost = CostPanel(id="cost")
         self.models = LinesBlock(id="models")
@@ -89,10 +90,13 @@ class Rail(Vertical):
             title.show(((Shown(TITLES[name]), "strong bold"),))
             yield title
             yield panel
+            if panel is self.depth:
+                yield self.shared
 
     def show(self, snapshot: Snapshot, sla_s: Mapping[str, float], passed_s: float) -> None:
         """Another state of the engine."""
         self.depth.show(lane_items(snapshot.lanes, sla_s, passed_s))
+        self.shared.show(shared_lines(snapshot.lanes))
         self.cost.show(cost_item(snapshot.cost))
         self.models.show((*model_lines(snapshot.models), *ahead_lines(snapshot.speculation)))
         self.totals.show(totals_lines(snapshot))

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from backend.api import AddNote, Claim, Command, Decide, Disposition, Undo
+from backend.api import AddNote, Approve, Claim, Command, Decide, Deny, Disposition, Reopen, Undo
+from console.screens.action_dialog import ActionDialog, Answer
 from console.screens.dialogs import DISPOSITIONS, Choice, DecideDialog, NoteDialog
 from console.view_models.queue import title_of
 
@@ -25,9 +26,14 @@ class Triage:
         """How many, and which, in words."""
         first = self._screen.row_of(targets[0])
         title = title_of(first) if first is not None else f"alert {targets[0]}"
-        if len(targets) == 1:
+        rows = [self._screen.row_of(target) for target in targets]
+        meant = sum(row.count if row is not None else 1 for row in rows)
+        if meant == 1:
             return "this alert", title
-        return f"{len(targets)} alerts", f"{title} and {len(targets) - 1} more"
+        if len(targets) == 1:
+            return f"{meant:,} alerts", f"{title}, with {meant - 1:,} folded with it"
+        folded = f", with {meant - len(targets):,} folded with them" if meant > len(targets) else ""
+        return f"{meant:,} alerts", f"{title} and {len(targets) - 1} more{folded}"
 
     def claim(self) -> None:
         """Take them on."""
@@ -87,5 +93,29 @@ class Triage:
         self._screen.app.push_screen(NoteDialog(f"Note on {many}", which), written)
 
     def undo(self) -> None:
-        """Take back the latest."""
-        self._send(Undo(self._actor))
+        """Take back the latest, or, on alerts that the machine has closed, its closing."""
+        targets = self._screen.targets()
+        rows = [row for row in map(self._screen.row_of, targets) if row is not None]
+        if rows and all(row.closed_by_machine for row in rows):
+            self._send(Reopen(targets, self._actor))
+        else:
+            self._send(Undo(self._actor))
+
+    def answer(self, *, approve: bool) -> None:
+        """Approve or deny an action of the alert that is open."""
+        pane = self._screen.pane
+        alert_id, actions = pane.alert_id, pane.to_approve
+        if alert_id is None or not actions:
+            self._screen.say("nothing here waits for an approval", "warning")
+            return
+
+        def answered(answer: "Answer | None") -> None:
+            if answer is None:
+                return
+            action, typed = answer
+            if approve:
+                self._send(Approve(alert_id, action.action, action.target, typed, self._actor))
+            else:
+                self._send(Deny(alert_id, action.action, action.target, self._actor, typed))
+
+        self._screen.app.push_screen(ActionDialog(actions, approve=approve), answered)

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from backend.api import SEVERITY_NAMES, Alert, Detail, Row, Verdict
-from console.view_models.queue import title_of
+from backend.api import SEVERITY_NAMES, Alert, Detail, Row, Ruling, Verdict
+from console.view_models.queue import TIMES, title_of
 from widgets.data import (
     ActionItem,
     EvidenceItem,
@@ -49,7 +49,9 @@ def verdict_line(row: Row) -> tuple[Line, Line]:
     left: list[Run] = []
     if row.verdict:
         left.append((shown(verdict_label(row.verdict)), f"{verdict_style(row.verdict)} bold"))
-        if row.decided_by:
+        if row.closed_by_machine:
+            left.append((Shown("  closed by machine · u reopens"), "text"))
+        elif row.decided_by:
             left.append((shown(f"  by {row.decided_by}"), "text"))
         else:
             left.append((shown(f"  {row.confidence:.2f}"), "strong"))
@@ -59,13 +61,26 @@ def verdict_line(row: Row) -> tuple[Line, Line]:
         (row.partial, "partial", "warn"),
         (row.degraded, "fallback", "warn"),
         (row.injection, "! instructs the model", "error bold"),
+        *_ruled(row),
     ):
         if flag:
-            left += [SEPARATOR, (Shown(words), style)]
+            left += [SEPARATOR, (shown(words), style)]
     right: list[Run] = [(shown(state_word(row.state)), state_style(row.state))]
     if row.cost_usd > 0:
         right += [SEPARATOR, (shown(usd(row.cost_usd)), "cost")]
     return tuple(left), tuple(right)
+
+
+def _ruled(row: Row) -> tuple[tuple[bool, str, str], ...]:
+    """What code made of the machine's verdict, where that is worth a word in sight."""
+    ruling = row.ruling
+    if ruling is None:
+        return ()
+    return (
+        (row.severity_id != row.head.severity_id, f"now {severity_name(row.severity_id)}", "warn"),
+        (bool(ruling.disagreement), f"rules say {ruling.disagreement}: you decide", "warn"),
+        (ruling.sampled, "sample: a person looks", "muted"),
+    )
 
 
 def _endpoint(ip: str, port: int) -> str:
@@ -103,6 +118,54 @@ def card_lines(row: Row, alert: Alert | None, now_ms: int) -> tuple[Line, ...]:
     ]
     lines.append(tuple(last))
     return tuple(lines)
+
+
+def shared_lines(row: Row, detail: Detail | None) -> tuple[Line, ...]:
+    """What an alert stands for, and whether its like was seen before: a line each, where there is any."""
+    lines: list[Line] = []
+    fold = detail.fold if detail is not None else None
+    if row.count > 1:
+        runs: list[Run] = [(shown(f"{TIMES}{row.count:,}"), "accent bold")]
+        same = fold.same if fold is not None else row.lane in ("critical", "high")
+        runs.append((Shown(" the same again" if same else " alike"), "text"))
+        last = clock_words(row.last_ms)
+        runs.append((shown(f", {clock_words(row.received_ms)} to {last}"), "muted"))
+        if fold is not None:
+            for took, one, many in (
+                (fold.sources, "source", "sources"),
+                (fold.destinations, "destination", "destinations"),
+                (fold.users, "user", "users"),
+            ):
+                if took.count:
+                    runs += [SEPARATOR, (shown(f"{took.count:,} {one if took.count == 1 else many}"), "text")]
+        lines.append(tuple(runs))
+    if row.promoted:
+        lines.append(((Shown("▲ "), "warn"), (shown(row.promoted), "warn")))
+    seen = detail.seen if detail is not None else None
+    if seen is not None:
+        said: list[Run] = [(shown(f"seen before {seen.seen:,}{TIMES}"), "text")]
+        if seen.verdict:
+            said += [SEPARATOR, (shown(f"mostly {seen.verdict}"), verdict_style(seen.verdict))]
+        if seen.human:
+            said += [SEPARATOR, (shown(f"{seen.human_actor} said {seen.human}"), verdict_style(seen.human))]
+        lines.append(tuple(said))
+    return tuple(lines)
+
+
+def member_lines(detail: Detail) -> list[Line]:
+    """The newest of those that an alert stands for: when, from whom, to whom."""
+    fold = detail.fold
+    if fold is None or not fold.members:
+        return []
+    left = fold.count - 1 - len(fold.members)
+    lines: list[Line] = [((Shown("FOLDED, NEWEST FIRST"), "muted bold"),)]
+    for one in fold.members:
+        ends = " → ".join(end for end in (one.source, one.destination) if end)
+        user = f"  {one.user}" if one.user else ""
+        lines.append(((shown(clock_words(one.received_ms)), "muted"), (shown(f"  {ends}{user}"), "text")))
+    if left > 0:
+        lines.append(((shown(f"and {left:,} more, all in the journal"), "muted"),))
+    return [*lines, ()]
 
 
 def _ran(alert: Alert | None) -> Line:
@@ -210,7 +273,7 @@ def waterfall(detail: Detail, budgets_ms: dict[str, float] | None = None) -> Wat
 
 def trail_lines(detail: Detail) -> tuple[Line, ...]:
     """What was tried and who did what: failed attempts of models, then the audit trail."""
-    lines: list[Line] = []
+    lines: list[Line] = member_lines(detail)
     analysis = detail.analysis
     if analysis is not None:
         lines.append(((Shown("ATTEMPTS"), "muted bold"),))
@@ -231,12 +294,19 @@ def trail_lines(detail: Detail) -> tuple[Line, ...]:
             )
         )
         guard = analysis.guardrails
-        signals = [*guard.signals, *(f"not in the evidence: {word}" for word in guard.ungrounded)]
+        signals = [
+            *guard.signals,
+            *(f"withheld: {words}" for words in guard.withheld),
+            *(f"not in the evidence: {word}" for word in guard.ungrounded),
+            *(f"not in what it cites: {word}" for word in guard.miscited),
+        ]
         if not guard.output_valid:
             signals.append("the answer did not keep to its form")
         if signals:
             lines += [(), ((Shown("CHECKS"), "muted bold"),)]
             lines += [((Shown("! "), "warn"), (shown(signal), "text")) for signal in signals[:12]]
+        if analysis.ruling is not None:
+            lines += [(), ((Shown("RULING"), "muted bold"),), *_ruling_lines(analysis.ruling)]
         lines.append(())
     lines.append(((Shown("TRAIL"), "muted bold"),))
     for entry in detail.trail:
@@ -252,6 +322,16 @@ def trail_lines(detail: Detail) -> tuple[Line, ...]:
     if not detail.trail:
         lines.append(((Shown("no one has touched it yet"), "muted"),))
     return tuple(lines)
+
+
+def _ruling_lines(ruling: Ruling) -> list[Line]:
+    """What code let the verdict do, who looks next, and why."""
+    said = {"raise": "raised", "keep": "kept", "lower": "lowered", "close": "closed by machine"}
+    words = f"{said[ruling.outcome]} at {severity_name(ruling.severity_id)}, verdict {ruling.verdict}"
+    who = "; a person decides" if ruling.human else ""
+    lines: list[Line] = [((shown(words + who), "text"),)]
+    lines += [((Shown("  · "), "muted"), (shown(reason), "muted")) for reason in ruling.reasons[:8]]
+    return lines
 
 
 def severity_name(severity_id: int) -> str:

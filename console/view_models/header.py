@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from backend.api import LaneView, ModelView, Snapshot, SourceStatus, StageView
 from widgets.data import LaneItem, SourceItem, StageItem
 from widgets.figures import count, millis, usd
+from widgets.glyphs import lane_style
 from widgets.safe import Run, Shown, shown
 
 GAP: Run = (Shown("  "), "")
 DEMO_WORDS = "demonstration data, not your network"
+_FOLDING = frozenset({"low", "raw"})
+"""Lanes that fold alike alerts; in the others a row stands for the very same alert again alone."""
 LIVE_STATES = frozenset({"live", "lagging"})
 
 
@@ -92,9 +95,39 @@ def lane_items(
             breach_in_s=None if lane.breach_in_ms is None else lane.breach_in_ms / 1000 - passed_s,
             per_minute=lane.per_minute,
             sla_s=sla_s.get(lane.name, 0.0),
+            note=shared_note(lane),
         )
         for lane in lanes
     )
+
+
+def shared_note(lane: LaneView) -> Shown:
+    """What a lane's alerts share now, in a few cells: the batch that forms, or its folds."""
+    if lane.forming:
+        return shown(f"batch {lane.forming}/{lane.forming_of}")
+    if not lane.folds:
+        return Shown("")
+    if lane.name in _FOLDING:
+        return shown(f"{count(lane.folds)} fold{'' if lane.folds == 1 else 's'}")
+    return shown(f"{count(lane.folded)} repeat{'' if lane.folded == 1 else 's'}")
+
+
+def shared_lines(lanes: Sequence[LaneView]) -> tuple[tuple[Run, ...], ...]:
+    """What is batched, folded and so not asked about alert by alert, in words; nothing where all is."""
+    lines: list[tuple[Run, ...]] = []
+    for lane in lanes:
+        name: Run = (shown(f" {lane.name:<9}"), lane_style(lane.name))
+        if lane.held:
+            words = f"batch {lane.forming} of {lane.forming_of} forms" if lane.forming else "batch waits"
+            left = f", goes in {lane.forming_left_s} s" if lane.forming else ""
+            lines.append((name, (shown(words), "text"), (shown(left), "muted")))
+        if lane.folded:
+            rows = f"{count(lane.folds)} row{'' if lane.folds == 1 else 's'}" if lane.folds else "closed rows"
+            what = "alike folded" if lane.name in _FOLDING else "repeats"
+            lines.append(
+                (name, (shown(f"{count(lane.folded)} {what}"), "text"), (shown(f" on {rows}, kept"), "muted"))
+            )
+    return tuple(lines)
 
 
 def stage_items(stages: Sequence[StageView]) -> tuple[StageItem, ...]:

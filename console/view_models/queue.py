@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from backend.api import Row
 from widgets.data import Cell, Column, RowData, Tone
-from widgets.figures import age, countdown, countdown_style, usd
+from widgets.figures import age, count, countdown, countdown_style, usd
 from widgets.glyphs import (
     severity_label,
     severity_style,
@@ -30,6 +30,10 @@ class QueueContext:
         self.sla_s = dict(sla_s or {})
 
 
+TIMES = "\N{MULTIPLICATION SIGN}"
+"""Before the number of alerts that a row stands for."""
+
+
 def took(ms: float) -> str:
     """How long a verdict took, in at most six cells: `43ms`, `2.1s`, `1:41`."""
     if ms < 950:
@@ -52,9 +56,9 @@ def sla_cell(row: Row, context: QueueContext) -> Cell:
 
 def severity_cell(row: Row, context: QueueContext) -> Cell:
     """Glyph and word."""
-    style = severity_style(row.head.severity_id)
-    weight = " bold" if row.head.severity_id >= 5 else ""
-    return Cell(shown(severity_label(row.head.severity_id)), style + weight)
+    style = severity_style(row.severity_id)
+    weight = " bold" if row.severity_id >= 5 else ""
+    return Cell(shown(severity_label(row.severity_id)), style + weight)
 
 
 def age_cell(row: Row, context: QueueContext) -> Cell:
@@ -69,8 +73,10 @@ def title_of(row: Row) -> Shown:
 
 
 def title_cell(row: Row, context: QueueContext) -> Cell:
-    """The title, then marks: a note, an attempt to instruct the model, a fallback's answer."""
+    """How many it stands for, the title, then marks: news, a note, instructions to the model, a fallback."""
     extra: list[Run] = []
+    if row.promoted:
+        extra.append((shown(f" ▲ {row.promoted.partition(':')[0]}"), "warn"))
     if row.injection:
         extra.append((Shown(" ! injection"), "error bold"))
     if row.has_note:
@@ -78,6 +84,8 @@ def title_cell(row: Row, context: QueueContext) -> Cell:
     if row.degraded or row.partial:
         extra.append((Shown(" ~"), "warn"))
     style = "strong" if row.state not in ("closed", "triaged") else "text"
+    if row.count > 1:
+        return Cell(shown(f"{TIMES}{count(row.count)} "), "accent bold", ((title_of(row), style), *extra))
     return Cell(title_of(row), style, tuple(extra))
 
 

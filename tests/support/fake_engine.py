@@ -7,6 +7,7 @@ import msgspec
 
 from backend.analysis.model import TranscriptEvent
 from backend.api import Command, CostView, Detail, Look, Reply, Row, Snapshot, TranscriptSlice
+from backend.engine import SentView
 
 EMPTY = Snapshot(
     version=1,
@@ -39,6 +40,7 @@ class FakeEngine:
         self.details: dict[int, Detail] = {}
         self.transcripts: dict[int, list[TranscriptEvent]] = {}
         self.live: set[int] = set()
+        self.sent_views: dict[int, SentView] = {}
         self.held: list[Future[Reply]] | None = None
         """A list here holds answers back: the test completes them."""
         self.started = False
@@ -66,6 +68,11 @@ class FakeEngine:
     def transcript(self, alert_id: int, cursor: int = 0) -> TranscriptSlice:
         events = self.transcripts.get(alert_id, []) if alert_id in self.watched else []
         return TranscriptSlice(tuple(events[cursor:]), len(events), alert_id in self.live)
+
+    def sent(self, alert_id: int) -> "Future[SentView]":
+        future: Future[SentView] = Future()
+        future.set_result(self.sent_views.get(alert_id, SentView(alert_id, note="nothing would be sent")))
+        return future
 
     def send(self, command: Command) -> "Future[Reply]":
         future: Future[Reply] = Future()

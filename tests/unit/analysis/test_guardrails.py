@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from backend.alerts.model import Alert, Fact, Observable, Process
+from backend.alerts.model import Alert, Fact, Observable, ParsedAlert, Process
+from backend.alerts.recognise import Parser
 from backend.alerts.text import SafeText, safe
 from backend.analysis.guardrails import grounding
 from backend.analysis.guardrails.injection import SCAN_CHARS, injection_signals
 from backend.analysis.model import KeyFact, RecommendedAction, Verdict
+from backend.analysis.playbook.analyst import judge
 from backend.enrichment.base import Evidence, Finding
+from backend.pipeline.work import number
 from tests.corpus import CORPUS
 from tests.unit.analysis.builders import EVIDENCE, alert
 
@@ -258,3 +261,24 @@ def test_known_jailbreaks_are_caught() -> None:
     caught = sum(bool(injection_signals(planted(text))) for text in payloads)
     assert len(payloads) > 400
     assert caught / len(payloads) >= 0.8
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(CORPUS is None, reason="the shared corpus is not here")
+def test_what_the_playbook_writes_of_real_alerts_is_grounded() -> None:
+    assert CORPUS is not None
+    parser, seen = Parser(), 0
+    for folder in (*ORDINARY, *MORE):
+        for path in sorted((CORPUS / folder).rglob("*")):
+            if not path.name.endswith((".ndjson", ".ndjson.gz", ".log")) or "malformed" in path.parts:
+                continue
+            for record in _lines(path)[:40]:
+                for item in parser.parse(record, 1_767_225_600_000):
+                    if isinstance(item, ParsedAlert):
+                        seen += 1
+                        subject = parser.build_alert(item.raw, item.head)
+                        evidence = number(subject, ())
+                        verdict, narrative = judge(subject, evidence)
+                        found = grounding.look(verdict, narrative, subject, evidence)
+                        assert (found.ungrounded, found.miscited) == ((), ()), (path.name, narrative)
+    assert seen > 400

@@ -203,7 +203,9 @@ def test_crown_jewels_and_what_policy_protects_are_withheld() -> None:
 
 
 @pytest.mark.parametrize(
-    "form", [CANARY, CANARY.upper(), " ".join(CANARY), CANARY[::-1], CANARY.encode().hex()]
+    "form",
+    [CANARY, CANARY.upper(), " ".join(CANARY), CANARY[::-1], CANARY.encode().hex()],
+    ids=["plain", "upper", "spaced", "backwards", "hexadecimal"],
 )
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_the_canary_is_seen_however_it_comes_out(form: str, size: int) -> None:
