@@ -17,6 +17,17 @@ RESTART_MAX_S = 60.0
 log = structlog.get_logger("engine")
 
 
+class DeadNote(msgspec.Struct, frozen=True, gc=False):
+    """A dead letter as a command line reports it."""
+
+    source: str
+    partition: str
+    offset: int | str
+    sub: int
+    reason: str
+    raw: bytes
+
+
 class Feeds:
     """Runs the configured sources and knows the state of each."""
 

@@ -19,11 +19,12 @@ from backend.background import Background, Booking
 from backend.clock import Clock
 from backend.enrichment.base import Enricher, EnrichmentError
 from backend.enrichment.history import HistoryEnricher
-from backend.feeds import Feeds
+from backend.feeds import DeadNote, Feeds
 from backend.journal import JournalError
 from backend.journal.store import Journal
 from backend.lanes import LANES
 from backend.patterns.stage import PATTERN_PARSERS
+from backend.pipeline.batch_work import BatchingWork
 from backend.pipeline.board import Board
 from backend.pipeline.commands import Commands
 from backend.pipeline.foresight import Foresight
@@ -41,9 +42,10 @@ from backend.pipeline.restore import open_rows, unfinished
 from backend.pipeline.route import Router
 from backend.pipeline.scheduler import Scheduler
 from backend.pipeline.sending import Sending
+from backend.pipeline.sharing import FoldFinding, Sharing
 from backend.pipeline.speculation import Speculation
 from backend.pipeline.verdicts import analysed_row, last_resort, new_row
-from backend.pipeline.work import Analysed, Work
+from backend.pipeline.work import Analysed
 from backend.settings import Settings
 from backend.snapshots import LaneScore, SnapshotBuilder
 from backend.telemetry.histogram import Window
@@ -54,17 +56,6 @@ BUSY_RECORDS = 500
 DAY_MS = 86_400_000
 
 log = structlog.get_logger("engine")
-
-
-class DeadNote(msgspec.Struct, frozen=True, gc=False):
-    """A dead letter as a command line reports it."""
-
-    source: str
-    partition: str
-    offset: int | str
-    sub: int
-    reason: str
-    raw: bytes
 
 
 class Runtime:
@@ -112,13 +103,28 @@ class Runtime:
         self._low_taken = 0.0
         refill = functools.partial(unfinished, self._journal, clock)
         self._scheduler = Scheduler(refill, pause=clock.sleep, hold=self._intake_first, now_ms=clock.wall_ms)
+        self._scheduler.admit = self._models.admits
         self._patterns = open_patterns(settings, clock, home)
+        self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
+        self._sharing = Sharing(
+            settings,
+            (self._journal, self._board, self._scheduler, clock),
+            spawn=self._background.spawn,
+            build_alert=self._build_alert,
+            outbox=self._outbox,
+            scores=self._scores,
+            analysed=on_analysed,
+            hurry=lambda: self._feeds.ended and not self._ingest.waiting,
+            spared=self._models.folded,
+            changed=lambda leader: self.investigations.changed(leader),
+        )
         stages = (self._journal, Router(settings), self._stages, clock)
-        self._ingest = Ingest(*stages, deliver=self._deliver, dead=self._dead, raw_lane=self._patterns)
+        self._ingest = Ingest(
+            *stages, deliver=self._sharing.deliver, dead=self._dead, raw_lane=self._patterns
+        )
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         ladder = functools.partial(self._models.ladder, watched=True)
         self.sending = Sending(self._journal, self._build_alert, ladder, clock)
-        self._outbox = Outbox(self._journal, {sink.name: sink for sink in self._sinks}, clock)
         self.loop_lag = Window()
         self._start_trouble: list[str] = []
         self._commands: Commands | None = None
@@ -140,6 +146,7 @@ class Runtime:
             trouble=self._trouble,
             loop_lag=self.loop_lag,
             patterns=lambda: self._patterns.view,
+            shared=self._sharing.view,
             speculation=lambda: self._foresight.view(self._speculation.running if self._speculation else 0),
         )
 
@@ -155,7 +162,8 @@ class Runtime:
 
             past = await asyncio.to_thread(furnish, self._settings, self._feeds.all, self._home, self._clock)
             await (await self._journal.write(past))
-        self._enrichers = build_enrichers(self._settings, self._journal, self._clock)
+        known = build_enrichers(self._settings, self._journal, self._clock)
+        self._enrichers = [*known, FoldFinding(self._sharing.folds)]
         for enricher in self._enrichers:
             try:
                 await enricher.start()
@@ -176,6 +184,7 @@ class Runtime:
     async def _restore(self) -> None:
         for row in await open_rows(self._journal):
             self._board.put(row)
+        await self._sharing.restore()
         for lane, count in (await self._journal.read(lambda reader: reader.count_queued())).items():
             self._scheduler.resume(LANES[lane], count)
 
@@ -184,7 +193,7 @@ class Runtime:
         actor = self._settings.ui.actor or "analyst"
         self._caches = self._models.prompt_caches(self._scheduler.at_work)
         self._booking.told = (self._foresight.booked, self._caches.booked)
-        work = Work(
+        work = BatchingWork(
             journal=self._journal,
             board=self._board,
             stages=self._stages,
@@ -202,12 +211,14 @@ class Runtime:
             warm=self._caches.begin,
             gate=build_gate(self._settings.policy),
         )
+        work.batcher, work.batched = self._models.batcher, self._sharing.batched
         self._pool = Pool(
             self._scheduler,
-            work.run,
+            work.share,
             functools.partial(last_resort, work),
             self._clock,
             size=self._models.workers,
+            batches=self._sharing.batches,
         )
         self._questions = Questions(
             journal=self._journal,
@@ -230,7 +241,7 @@ class Runtime:
             actor=actor,
             enabled=self._settings.speculation.enabled,
         )
-        self._models.on_need(self._speculation.give_way)
+        self._models.on_need(self._speculation.give_way, self._pool.preempt)
         self._commands = Commands(
             journal=self._journal,
             board=self._board,
@@ -260,7 +271,7 @@ class Runtime:
         """Close models, enrichers, sinks and, last, the journal; a part that fails does not stop the rest."""
         if self._questions is not None:
             await self._questions.close()
-        for ahead in (self._speculation, self._caches, self._patterns):
+        for ahead in (self._sharing, self._speculation, self._caches, self._patterns):
             if ahead is not None:
                 await ahead.close()
         await self.investigations.close()
@@ -280,7 +291,7 @@ class Runtime:
         if self._commands is None:
             return Reply(False, "the engine is still starting")
         try:
-            return await self._commands.run(command)
+            return self._sharing.decided(command, await self._commands.run(command))
         except JournalError as error:
             return Reply(False, str(error))
         finally:
@@ -319,7 +330,7 @@ class Runtime:
     def idle(self) -> bool:
         """Sources are at their end or caught up; nothing waits, runs, or is owed."""
         quiet = self._feeds.caught_up and self._patterns.idle and not self._ingest.waiting
-        return quiet and self._scheduler.idle and self._outbox.empty
+        return quiet and self._scheduler.idle and self._sharing.idle and self._outbox.empty
 
     @property
     def source_failures(self) -> tuple[str, ...]:
@@ -343,11 +354,7 @@ class Runtime:
             for lane in LANES
             if self._scheduler.folding(lane)
         )
-        for lane, config in self._settings.lanes.items():
-            if config.mode != "each" and (lane, config.mode) != ("raw", "pattern"):
-                lines.append(
-                    f"lane {lane}: mode '{config.mode}' is not available yet; alerts are analysed one by one"
-                )
+        lines += self._sharing.trouble()
         return [str(safe(line, 300)) for line in lines if line]
 
     def _build_alert(self, raw: bytes, head: Head, source: str) -> Alert:
@@ -355,11 +362,6 @@ class Runtime:
         parser = self._parsers.get(source)
         alert = parser.build_alert(raw, head) if parser is not None else build_alert(raw, head)
         return self._classes.marked(alert, source)
-
-    def _deliver(self, jobs: list[Job]) -> None:
-        for job in jobs:
-            self._board.put(new_row(job))
-            self._scheduler.offer(job)
 
     def _dead(self, record: Record, letter: DeadLetter) -> None:
         if self._on_dead is not None:
@@ -387,6 +389,7 @@ class Runtime:
             self._on_analysed(analysed)
         if self._speculation is not None:
             self._speculation.answered(job.alert_id, analysed.result.analysis)
+        self._sharing.answered(job, analysed.result.analysis)
         self.investigations.settled(job.alert_id)
         self._outbox.kick()
         self._scheduler.done(job)

@@ -18,5 +18,9 @@ class Job(msgspec.Struct, gc=False):
     ingest_ms: float = 0.0
     route_ms: float = 0.0
     tries: int = 0
+    preempted: int = 0
+    """How often its stream was ended for a critical alert."""
     asked_for: bool = False
     """A person wants it now: it goes ahead of every lane."""
+    raw: bytes = b""
+    """As received, until it has been held against the alerts before it; empty from then on."""

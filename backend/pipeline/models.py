@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from backend.alerts.text import safe
+from backend.analysis.batch import Batcher
 from backend.analysis.breaker import Breaker
 from backend.analysis.budget import Budget
-from backend.analysis.call import Caller, Rung
+from backend.analysis.call import Audit, Caller, Rung
 from backend.analysis.estimate import estimate_tokens
 from backend.analysis.forecast import Shift
 from backend.analysis.ladder import Ladder
@@ -29,6 +30,8 @@ from backend.api import CostView, ModelView
 from backend.clock import Clock
 from backend.lanes import LANES
 from backend.pipeline.foresight import Foresight, SpareAllowance
+from backend.pipeline.gates import protected
+from backend.pipeline.private import open_privacy, rule_of
 from backend.pipeline.prompt_caches import PromptCaches
 from backend.pipeline.provider_config import provider_config
 from backend.pipeline.slots import ModelSlots
@@ -42,6 +45,8 @@ from backend.settings import ModelConfig, Settings, SettingsError
 PACE_S = 0.03
 """Between two pieces of the playbook's narrative while somebody watches it: a reading speed."""
 MIN_WORKERS = 4
+TYPICAL_TOKENS = 2_000
+"""Of a triage call, asked and answered, by which it is told whether a token limit has room for one."""
 NOBODY_WAITS = "spare"
 """In place of a lane: calls that nobody asked for, behind every lane."""
 WARM_EVERY_S = 240.0
@@ -64,6 +69,13 @@ class _Model:
         self.cached_from = least_tokens(config.provider, config.model, config.base_url)
         """Tokens from which its vendor caches a prefix on request; None where it does not."""
 
+    def limited(self, now: float) -> bool:
+        """Whether a call made now would have to wait for a slot or a rate limit."""
+        if self.slots.full:
+            return True
+        refused = self.breaker.detail.startswith("rate_limited")
+        return refused or self.gate.wait_s(now, TYPICAL_TOKENS, urgent=False) > 0
+
 
 class Models:
     """Everything that answers. `open` before use; ladders of several lanes share their models' limits."""
@@ -80,7 +92,7 @@ class Models:
         self._clock = clock
         self._paced = paced
         self._models = {
-            name: _Model(name, config, open_model(name, config, clock), clock)
+            name: _Model(name, config, self._opened(name, config), clock)
             for name, config in settings.models.items()
             if config.provider != "playbook"
         }
@@ -96,10 +108,18 @@ class Models:
         )
         self._savings = Savings(self.ledger, self._budget.spared)
         self._likes = Likes(clock.mono)
+        self._privacy = open_privacy(settings)
+        self.audit: Audit | None = None
+        """Is handed the bytes that each call puts on the wire; set before `open`."""
         self._at_once: dict[str, Ladder] = {}
         self._reading_speed: dict[str, Ladder] = {}
         self._spare: dict[str, Ladder] = {}
+        self._batchers: dict[str, Batcher | None] = {}
         self._warming: asyncio.Task[None] | None = None
+
+    def _opened(self, name: str, config: ModelConfig) -> Provider:
+        """The model's provider; a simulation has its own. Raises `SettingsError`."""
+        return open_model(name, config, self._clock)
 
     async def open(self, foresight: Foresight | None = None) -> None:
         """Import what will be needed and look up prices, in threads.
@@ -122,7 +142,7 @@ class Models:
                 )
             )
         self._budget.plan({lane: self._priced(lane) for lane in LANES})
-        caller = Caller(self._clock, self.ledger, self._budget, limited)
+        caller = Caller(self._clock, self.ledger, self._budget, limited, self.audit)
         for lane in LANES:
             self._at_once[lane] = self._ladder(lane, caller, 0.0)
             self._reading_speed[lane] = self._ladder(
@@ -130,7 +150,7 @@ class Models:
             )
             if foresight is not None:
                 allowance = SpareAllowance(self._budget, foresight, self.ledger)
-                spare = Caller(self._clock, self.ledger, allowance, limited)
+                spare = Caller(self._clock, self.ledger, allowance, limited, self.audit)
                 self._spare[lane] = self._ladder(lane, spare, 0.0, door=NOBODY_WAITS)
 
         self._warming = asyncio.create_task(self._keep_warm())
@@ -154,6 +174,19 @@ class Models:
         """A lane's fallback chain; `watched` lets the playbook write at reading speed."""
         return (self._reading_speed if watched else self._at_once)[lane]
 
+    def batcher(self, lane: str) -> Batcher | None:
+        """Who answers several alerts of a lane in one request; None where no model does."""
+        if lane not in self._batchers:
+            chain = self._rungs(lane, lane)
+            caller = Caller(self._clock, self.ledger, self._budget, limited, self.audit)
+            names = protected(self._settings.policy)
+            self._batchers[lane] = (
+                Batcher(chain, caller, self._clock, judge=judge, privacy=self._privacy, protected=names)
+                if chain
+                else None
+            )
+        return self._batchers[lane]
+
     def spare_ladder(self, lane: str) -> Ladder:
         """A lane's models for calls nobody asked for: in slots that no lane wants, within their share."""
         return self._spare[lane]
@@ -166,7 +199,7 @@ class Models:
 
     def prompt_caches(self, at_work: Callable[[str], int]) -> PromptCaches:
         """What warms the caches of the models that lanes ask first; `at_work` as `PromptCaches` has it."""
-        caller = Caller(self._clock, self.ledger, self._budget, limited)
+        caller = Caller(self._clock, self.ledger, self._budget, limited, self.audit)
         by_model: dict[str, CacheWarmer] = {}
         warmers: dict[str, tuple[CacheWarmer, int]] = {}
         for lane in LANES:
@@ -181,10 +214,25 @@ class Models:
             warmers[lane] = (warmer, max(1, model.slots.size - 1))
         return PromptCaches(warmers, at_work)
 
-    def on_need(self, give_way: Callable[[], None]) -> None:
-        """Have `give_way` called when a lane waits for a slot that a call nobody asked for holds."""
+    def on_need(self, give_way: Callable[[], None], preempt: Callable[[int], bool]) -> None:
+        """Have `give_way` called when a lane waits for a slot that a call nobody asked for holds.
+
+        And `preempt` with the alert whose stream a critical one needs the slot of.
+        """
         for model in self._models.values():
-            model.slots.give_way = give_way
+            model.slots.give_way, model.slots.preempt = give_way, preempt
+
+    def admits(self, lane: str) -> bool:
+        """Whether a lane's work has a model to go to, as far as slots and rate limits go.
+
+        False only where all its models would have to be waited for because of their limits: the configured
+        ones, or what the vendor's headers and refusals say. Where they are down the playbook answers.
+        """
+        chain = self._chain(lane)
+        now = self._clock.mono()
+        limited = [model.limited(now) for model in chain]
+        free = [not one and model.breaker.state == "ready" for one, model in zip(limited, chain, strict=True)]
+        return any(free) or not any(limited)
 
     @property
     def workers(self) -> int:
@@ -218,6 +266,10 @@ class Models:
         """An alert has its verdict: book what it saved that no call of its own was made."""
         self._savings.analysed(lane, analysis)
 
+    def folded(self, lane: str, count: int) -> None:
+        """So many alerts inherited a verdict: book what their own calls would have cost."""
+        self._savings.folded(lane, count)
+
     def _booked(self, entry: LedgerEntry) -> None:
         self._sink(entry)
         self._savings.booked(entry)
@@ -250,7 +302,7 @@ class Models:
 
     def _ladder(self, lane: str, caller: Caller, pace: float, *, door: str = "") -> Ladder:
         """`door`: the lane whose turn its calls have at the slots, where that is not its own."""
-        chain = [self._rung(model, door or lane) for model in self._chain(lane)]
+        chain = self._rungs(lane, door or lane)
         return Ladder(
             chain,
             caller,
@@ -259,7 +311,10 @@ class Models:
             playbook_judge=judge if pace <= 0 else None,
             playbook_answer=answer,
             likes=self._likes,
+            reuses=not door,  # a person who asks gets an answer of its own
             hedge_after_s=self._hedge_after_s(lane, chain),
+            protected=protected(self._settings.policy),
+            privacy=self._privacy,
         )
 
     def _hedge_after_s(self, lane: str, chain: Sequence[Rung]) -> float | None:
@@ -271,8 +326,12 @@ class Models:
             return None
         return chain[0].limits.first_token_s * HEDGE_SHARE
 
+    def _rungs(self, lane: str, door: str) -> list[Rung]:
+        models = self._chain(lane)
+        return [self._rung(model, door, last=model is models[-1]) for model in models]
+
     @staticmethod
-    def _rung(model: _Model, door: str) -> Rung:
+    def _rung(model: _Model, door: str, *, last: bool = False) -> Rung:
         config = model.config
         assert model.price is not None  # noqa: S101  # `open` has looked it up
         return Rung(
@@ -284,7 +343,9 @@ class Models:
             breaker=model.breaker,
             max_tokens=config.max_tokens,
             gate=model.gate,
+            last=last,
             system=system_prompt(model.cached_from),
+            privacy=rule_of(config),
         )
 
 

@@ -32,6 +32,11 @@ class Outbox:
         """What is wrong, by sink."""
 
     @property
+    def sinks(self) -> tuple[str, ...]:
+        """The names of those that are delivered to."""
+        return tuple(self._sinks)
+
+    @property
     def empty(self) -> bool:
         """Nothing is owed to anybody, as of the last look."""
         return not self._owing

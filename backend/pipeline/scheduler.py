@@ -13,6 +13,7 @@ import structlog
 from backend.enrichment.history import keys
 from backend.lanes import LANE_NUMBER, LANES
 from backend.pipeline.job import Job
+from backend.pipeline.lane_queue import LaneQueue
 
 CAPACITY = 10_000
 REFILL_AT = CAPACITY // 4
@@ -29,56 +30,12 @@ PRESSING_MS = 60_000
 _FORWARD_FROM = LANE_NUMBER["medium"]
 """Jobs that were brought forward go before this lane and all below it, whatever lane they are of."""
 
+_MEDIUM_FIRST = ("critical", "medium", "high", "low", "raw")
+
 Refill = Callable[[str, int, int], Awaitable[Sequence[Job]]]
 """(lane, after alert id, limit) to the next jobs the journal holds."""
 
 log = structlog.get_logger("pipeline")
-
-
-class _Lane:
-    """One lane's heap, and how much more of it the journal holds."""
-
-    def __init__(self) -> None:
-        self.heap: list[tuple[int, int, Job]] = []
-        self.last_id = 0
-        """Everything up to this alert is in memory, taken or done; later ones may be in the journal alone."""
-        self.spilled = 0
-        self.top_id = 0
-        """The newest alert that was offered and left in the journal."""
-        self.running: dict[int, Job] = {}
-        self.refilling = False
-        self.came: list[int] = []
-        """Alerts left in the journal while a refill is under way: it may have read them or not."""
-        self.gone: set[int] = set()
-        """Alerts done while a refill is under way: it may still bring them."""
-        self.alike: dict[tuple[str, str], dict[int, Job]] = {}
-        """The waiting jobs by rule and entity, in lanes that may fold."""
-        self.ghosts: set[int] = set()
-        """Alerts still in the heap that were taken along with one alike."""
-
-    def take_off(self, job: Job) -> None:
-        """It no longer waits."""
-        group = self.alike.get(keys(job.head))
-        if group is not None:
-            group.pop(job.alert_id, None)
-            if not group:
-                del self.alike[keys(job.head)]
-
-    def leave(self, job: Job) -> Job | None:
-        """Take a job out of the heap before its turn: the heap's own, None where it is not there."""
-        if job.alert_id in self.ghosts:
-            return None
-        own = next((entry[2] for entry in self.heap if entry[1] == job.alert_id), None)
-        if own is not None:
-            self.heap = [entry for entry in self.heap if entry[1] != job.alert_id]
-            heapq.heapify(self.heap)
-            self.take_off(job)
-        return own
-
-    def tidy(self) -> None:
-        """Let nobody see what has been taken along."""
-        while self.heap and self.heap[0][1] in self.ghosts:
-            self.ghosts.discard(heapq.heappop(self.heap)[1])
 
 
 class Scheduler:
@@ -100,10 +57,13 @@ class Scheduler:
         Whoever holds calls `nudge` from time to time.
         """
         self._hold = hold
+        self.admit: Callable[[str], bool] = lambda _lane: True
+        """Whether a lane's models have room: else it waits in its queue, where it holds no worker and no
+        slot, for as long as its deadlines allow. `Models.admits`."""
         self._now_ms = now_ms
         self._forward: dict[int, Job] = {}
         self._taken_forward: Callable[[Job], None] = lambda _job: None
-        self._lanes: dict[str, _Lane] = {lane: _Lane() for lane in LANES}
+        self._lanes: dict[str, LaneQueue] = {lane: LaneQueue() for lane in LANES}
         self._asked: list[Job] = []
         self._waiters: list[tuple[bool, asyncio.Future[None]]] = []
         self._refill = refill
@@ -174,6 +134,11 @@ class Scheduler:
         self._asked.append(job)
         self._wake(job)
         return True
+
+    def withdraw(self, job: Job) -> None:
+        """Take a waiting job out of its lane: it goes on in another."""
+        self._forward.pop(job.alert_id, None)
+        self._lanes[job.lane].leave(job)
 
     def bring_forward(self, jobs: Sequence[Job], taken: Callable[[Job], None]) -> None:
         """Let waiting jobs go before the medium lane and all below it; `taken` is told when one has been.
@@ -262,12 +227,12 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _push(self, lane: _Lane, job: Job) -> None:
+    def _push(self, lane: LaneQueue, job: Job) -> None:
         self._queue(lane, job)
         lane.last_id = max(lane.last_id, job.alert_id)
 
     @staticmethod
-    def _queue(lane: _Lane, job: Job) -> None:
+    def _queue(lane: LaneQueue, job: Job) -> None:
         if job.alert_id in lane.ghosts:  # it was taken along and comes back: its place in the heap is there
             lane.ghosts.discard(job.alert_id)
         else:
@@ -280,7 +245,7 @@ class Scheduler:
             job = self._asked.pop(0)
             self._lanes[job.lane].running[job.alert_id] = job
             return job
-        for name in LANES[:1] if critical_only else LANES:
+        for name in LANES[:1] if critical_only else self._in_turn():
             lane = self._lanes[name]
             early = self._pop_forward(LANE_NUMBER[name], lane) if self._forward else None
             if early is not None:
@@ -290,6 +255,8 @@ class Scheduler:
             lane.tidy()
             if lane.heap and name in FOLDING and self._hold():
                 return None
+            if lane.heap and self._kept_back(name, lane):
+                continue  # a lower lane may have models of its own
             if lane.heap:
                 job = heapq.heappop(lane.heap)[2]
                 lane.take_off(job)
@@ -300,7 +267,28 @@ class Scheduler:
                 return None  # its next jobs are being fetched: no lower lane may overtake them
         return None
 
-    def _pop_forward(self, number: int, lane: _Lane) -> Job | None:
+    def _in_turn(self) -> tuple[str, ...]:
+        """The lanes in their order; medium before high only where its first would else be too late.
+
+        Critical and high can fill every worker for longer than medium's 15 minutes. So a medium job that is
+        due within `PRESSING_MS` goes before high ones that are due later than it.
+        """
+        high, medium = self._lanes["high"], self._lanes["medium"]
+        medium.tidy()
+        if not medium.heap or not high.heap:
+            return LANES
+        due = medium.heap[0][0]
+        pressing = 0 < due <= self._now_ms() + PRESSING_MS and due < high.heap[0][0]
+        return _MEDIUM_FIRST if pressing else LANES
+
+    def _kept_back(self, name: str, lane: LaneQueue) -> bool:
+        """Whether a lane waits for its models' limits: never critical, never what is due soon."""
+        if name == "critical":
+            return False
+        due = lane.heap[0][0]
+        return not (0 < due <= self._now_ms() + PRESSING_MS) and not self.admit(name)
+
+    def _pop_forward(self, number: int, lane: LaneQueue) -> Job | None:
         """A job that was brought forward and may go before the lane with this number; the first that may."""
         lane.tidy()
         if lane.heap and 0 < lane.heap[0][0] <= self._now_ms() + PRESSING_MS:
@@ -321,7 +309,7 @@ class Scheduler:
             return job
         return None
 
-    def _start_refill(self, name: str, lane: _Lane) -> None:
+    def _start_refill(self, name: str, lane: LaneQueue) -> None:
         if lane.refilling:
             return
         lane.refilling = True
@@ -329,7 +317,7 @@ class Scheduler:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _fetch(self, name: str, lane: _Lane) -> None:
+    async def _fetch(self, name: str, lane: LaneQueue) -> None:
         known_to = lane.top_id  # all of these were in the journal before it was asked
         try:
             jobs = await self._refill(name, lane.last_id, REFILL_BY)
@@ -344,7 +332,7 @@ class Scheduler:
             lane.gone.clear()
             self._wake_all()
 
-    def _take_in(self, lane: _Lane, jobs: Sequence[Job], known_to: int) -> None:
+    def _take_in(self, lane: LaneQueue, jobs: Sequence[Job], known_to: int) -> None:
         """Queue what the journal gave, and work out how much more it holds.
 
         A short answer is all there was when it was asked; only what came since can be left. A full answer

@@ -120,7 +120,7 @@ async def test_a_single_alert_is_not_worth_a_warm_up(tmp_path: Path, monkeypatch
 async def test_a_local_model_gets_the_short_prompt_and_no_warm_up(tmp_path: Path) -> None:
     vendor = CachingVendor()
     alerts = tmp_path / "eve.json"
-    alerts.write_bytes(b"".join(eve_alert(n, severity=2, host=f"w{n}") + b"\n" for n in range(3)))
+    alerts.write_bytes(b"".join(eve_alert(n, severity=1, host=f"w{n}") + b"\n" for n in range(3)))
     async with vendor.server:
         model = ModelConfig(provider="anthropic", model=MODEL, base_url=vendor.server.base_url)
         async with started(settings_for(alerts, tmp_path / "home", {"best": model})) as engine:

@@ -55,12 +55,12 @@ async def take(scheduler: Scheduler, *, critical_only: bool = False) -> Job:
 async def test_lanes_come_in_strict_order_and_deadlines_inside_a_lane() -> None:
     scheduler = build(Stored())
     for number, (lane, due) in enumerate(
-        [("low", 0), ("high", 30), ("medium", 5), ("critical", 90), ("high", 10), ("raw", 0)], start=1
+        [("low", 0), ("high", 30), ("medium", 40), ("critical", 90), ("high", 10), ("raw", 0)], start=1
     ):
         scheduler.offer(job(number, lane, due))
     got = [await take(scheduler) for _ in range(6)]
     assert [(one.lane, one.deadline_ms) for one in got] == [
-        ("critical", 90), ("high", 10), ("high", 30), ("medium", 5), ("low", 0), ("raw", 0),
+        ("critical", 90), ("high", 10), ("high", 30), ("medium", 40), ("low", 0), ("raw", 0),
     ]  # fmt: skip
     assert not scheduler.idle
     for one in got:

@@ -45,13 +45,16 @@ async def test_twins_are_shown_once_and_kept_twice(tmp_path: Path, order: tuple[
     reader.close()
 
 
-async def test_the_same_alert_from_one_format_twice_is_two(tmp_path: Path) -> None:
+async def test_the_same_alert_from_one_format_again_is_a_counter(tmp_path: Path) -> None:
     alerts = tmp_path / "in.ndjson"
     alerts.write_text(json.dumps(NATIVE) + "\n" + json.dumps(NATIVE) + "\n", "utf-8")
 
-    def play() -> int:
+    def play() -> list[int]:
         with running(settings_for(alerts, tmp_path / "home")) as engine:
-            until(lambda: engine.idle and len(engine.snapshot.rows) == 2, 20)
-            return engine.snapshot.duplicates
+            until(lambda: engine.idle and engine.snapshot.alerts_total == 2, 20)
+            assert engine.snapshot.duplicates == 0
+            return [row.count for row in engine.snapshot.rows]
 
-    assert await asyncio.to_thread(play) == 0
+    assert await asyncio.to_thread(play) == [2]
+    records = list(export_records(settings_for(alerts, tmp_path / "home"), 0))
+    assert len(records) == 2  # each is kept, and has its record
