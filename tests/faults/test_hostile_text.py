@@ -89,7 +89,7 @@ def ocsf(payload: str, number: int) -> dict[str, object]:
         "device": {"hostname": payload, "ip": payload},
         "actor": {"user": {"name": payload}, "process": {"name": payload, "cmd_line": payload}},
         "process": {"name": payload, "cmd_line": payload, "file": {"path": payload, "name": payload}},
-        "src_endpoint": {"ip": payload, "hostname": payload},
+        "src_endpoint": {"ip": payload, "hostname": payload, "port": 1_000 + number},
         "dst_endpoint": {"ip": payload},
         "observables": [{"name": payload, "type_id": 2, "value": payload}],
         "attacks": [{"technique": {"uid": payload, "name": payload}}],
@@ -103,6 +103,7 @@ def generic(payload: str, number: int) -> dict[str, object]:
     return {
         **dict.fromkeys(names, payload),
         "severity": "critical",
+        "src_port": 1_000 + number,
         "id": f"{payload}{number}",
         payload: {payload: [payload]},
     }

@@ -218,6 +218,5 @@ def test_a_damaged_file_is_found_at_start(tmp_path: Path) -> None:
 
 async def test_only_the_owner_may_read_it(journal: Journal) -> None:
     await put(journal, [entry(0)])
-    assert {path.name: path.stat().st_mode & 0o077 for path in journal.path.parent.glob("journal.*")} == {
-        name: 0 for name in ("journal.db", "journal.db-wal", "journal.db-shm", "journal.lock")
-    }
+    modes = {path.name: path.stat().st_mode & 0o077 for path in journal.path.parent.glob("journal.*")}
+    assert modes == dict.fromkeys(("journal.db", "journal.db-wal", "journal.db-shm", "journal.lock"), 0)
