@@ -21,12 +21,18 @@ from backend.bench import (
     IngestReport,
     ModelAddress,
     StreamReport,
+    ahead_lines,
+    bench_ahead,
     bench_guard,
+    bench_guard_real,
     bench_ingest,
+    bench_patterns,
     bench_stream,
     guard_lines,
     ingest_lines,
     packaged_topic,
+    patterns_lines,
+    real_guard_lines,
     scripted_model,
     stream_lines,
     suricata_alerts,
@@ -43,6 +49,7 @@ from backend.replaying import ReplayError, dead_documents, documents, replay
 from backend.runtime import Runtime
 from backend.settings import Settings, SettingsError
 from backend.settings import load as load_settings
+from backend.simulation.cost import bench_cost, cost_lines
 from backend.simulation.storm import StormReport, bench_storm, storm_lines
 from backend.snapshots import NO_COST
 
@@ -64,10 +71,16 @@ __all__ = [
     "SettingsError",
     "StormReport",
     "StreamReport",
+    "ahead_lines",
+    "bench_ahead",
+    "bench_cost",
     "bench_guard",
+    "bench_guard_real",
     "bench_ingest",
+    "bench_patterns",
     "bench_storm",
     "bench_stream",
+    "cost_lines",
     "dead_documents",
     "documents",
     "export_dead_letters",
@@ -77,6 +90,8 @@ __all__ = [
     "load_settings",
     "mask_secrets",
     "packaged_topic",
+    "patterns_lines",
+    "real_guard_lines",
     "record_line",
     "record_of",
     "replay",

@@ -37,6 +37,11 @@ class ScreenReport(msgspec.Struct, frozen=True):
     ratio: float
     target_ratio: float
 
+    @property
+    def met(self) -> bool:
+        """Whether the open console cost little enough."""
+        return self.ratio >= self.target_ratio
+
 
 async def bench_screen(kafka: str | None, *, records: int, rounds: int) -> ScreenReport:
     """Read one topic by turns with the console closed and open.

@@ -256,6 +256,12 @@ def bench(
     seed: int = 1,
     real: bool = False,
     corpus: Path | None = None,
+    scale: float = 1.0,
+    alerts: Path | None = None,
+    labels: Path | None = None,
+    base_url: str = "",
+    model: str = "",
+    cases: int = 40,
     json: bool = False,
 ) -> int:
     """Measure this machine: every figure beside its peer in the same run, as a ratio.
@@ -264,12 +270,14 @@ def bench(
     ----------
     what
         ingest (Kafka to journal), stream (a model's tokens to transcript and screen), screen (ingest with the
-        console open), storm (storms, outages and a day under a virtual clock), guard (what a model can do
-        that obeys whoever writes the alerts), or all.
+        console open), storm (storms, outages and a day under a virtual clock), patterns (raw lines mined),
+        guard (what a model can do that obeys whoever writes the alerts), ahead (waiting at an opened alert
+        with looking ahead and without, six minutes), cost (recorded alerts at their own times: dollars
+        beside each to the best model, and what of an attack is seen), or all but ahead and cost.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.
     records
-        Alerts per round of ingest and screen.
+        Alerts per round of ingest and screen; patterns mines ten times as many lines.
     rounds
         Rounds per side, taken by turns; the median counts.
     calls
@@ -277,18 +285,33 @@ def bench(
     seconds
         How long each steady part of stream lasts.
     seed
-        Of storm: the same seed takes the same course.
+        Of storm and ahead: the same seed takes the same course.
     real
         Of storm: one short storm in real time instead, half a minute.
     corpus
         Of guard: a folder of public prompt injections (spikee, garak …), added to the built-in ones.
+    scale
+        Of ahead: below 1 shortens every time alike, the feed's, the model's and the analyst's.
+    alerts
+        Of cost: a file of alerts, one as JSON a line, gzipped or not.
+    labels
+        Of cost: CSV with a header: line (the header is line 1), attack phase and, if known, its action.
+    base_url
+        Of guard: a server behind the OpenAI wire (llama.cpp, vLLM), to try a real model instead.
+    model
+        Of guard, with base-url: the model's name; the server's first one unless given.
+    cases
+        Of guard, with base-url: how many attacks are tried, one after the other.
     json
         One JSON object a benchmark instead of text; stream gives two, storm one a scenario.
     """
+    from msgspec import structs
+
     from console.bench import BenchSizes, run_bench
 
-    sizes = BenchSizes(records, rounds, calls, seconds, seed, real, corpus)
-    return run_bench(what, sizes, kafka=kafka, as_json=json)
+    sizes = BenchSizes(records, rounds, calls, seconds, seed, real, corpus, scale, kafka, alerts, labels)
+    sizes = structs.replace(sizes, base_url=base_url, model=model, cases=cases)
+    return run_bench(what, sizes, as_json=json)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backend.bench.alerts import suricata_alerts
 from backend.bench.guard_report import GuardReport, guard_lines
@@ -10,22 +11,64 @@ from backend.bench.report import BenchError, IngestReport, ingest_lines
 from backend.bench.stream_model import ModelAddress, scripted_model
 from backend.bench.stream_report import StreamReport, stream_lines
 
+if TYPE_CHECKING:
+    from backend.bench.guard_real import RealGuardReport
+    from backend.bench.patterns import PatternsReport
+    from backend.bench.speculation import SpeculationReport
+
 __all__ = [
     "BenchError",
     "GuardReport",
     "IngestReport",
     "ModelAddress",
     "StreamReport",
+    "ahead_lines",
+    "bench_ahead",
     "bench_guard",
+    "bench_guard_real",
     "bench_ingest",
+    "bench_patterns",
     "bench_stream",
     "guard_lines",
     "ingest_lines",
     "packaged_topic",
+    "patterns_lines",
+    "real_guard_lines",
     "scripted_model",
     "stream_lines",
     "suricata_alerts",
 ]
+
+
+async def bench_ahead(*, seed: int = 7, scale: float = 1.0) -> "SpeculationReport":
+    """Let a scripted analyst open alerts with looking ahead and without; six minutes at a `scale` of 1.
+
+    `scale` below 1 shortens every time alike: the feed's, the model's and the analyst's.
+    """
+    from backend.bench.speculation import measure  # it runs engines, and the engine imports this package
+
+    return await measure(seed=seed, scale=scale)
+
+
+def ahead_lines(report: "SpeculationReport") -> list[str]:
+    """The report for people."""
+    from backend.bench.speculation import speculation_lines
+
+    return speculation_lines(report)
+
+
+def bench_patterns(lines: int) -> "PatternsReport":
+    """Mine `lines` raw lines in this thread, about a minute of CPU a million."""
+    from backend.bench.patterns import run  # drain3 takes a tenth of a second to import
+
+    return run(lines)
+
+
+def patterns_lines(report: "PatternsReport") -> list[str]:
+    """The report for people."""
+    from backend.bench.patterns import patterns_lines as lines_of
+
+    return lines_of(report)
 
 
 async def bench_guard(corpus: Path | None = None) -> GuardReport:
@@ -37,6 +80,26 @@ async def bench_guard(corpus: Path | None = None) -> GuardReport:
     from backend.bench.guard import run
 
     return await run(corpus)
+
+
+async def bench_guard_real(
+    base_url: str, model: str, cases: int, corpus: Path | None = None
+) -> "RealGuardReport":
+    """The same attacks on a real model behind the OpenAI wire; without `model` the server's first one.
+
+    Raises:
+        BenchError: the server is not there, has no model, or writes nothing.
+    """
+    from backend.bench.guard_real import run_real
+
+    return await run_real(base_url, model, cases, corpus)
+
+
+def real_guard_lines(report: "RealGuardReport") -> list[str]:
+    """The report for people."""
+    from backend.bench.guard_real import real_guard_lines as lines_of
+
+    return lines_of(report)
 
 
 async def bench_ingest(kafka: str | None, *, records: int, rounds: int) -> IngestReport:

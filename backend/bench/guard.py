@@ -38,21 +38,23 @@ from backend.providers.prices import FREE
 
 MAX_HARMLESS = 600
 MAX_LISTED = 20
+_LIMITS = Limits(10, 15, 60)
 _SAMPLE_KEY = b"\x11" * 32
 """A fixed key, so that two runs draw the same sample."""
 
 
-class _Rig:
-    """One ladder of one scripted model per case, and the gate that the engine has."""
+class Rig:
+    """One ladder of one model per case, and the gate that the engine has."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, limits: Limits = _LIMITS) -> None:
         self._clock = clock
         self._ledger = Ledger(clock, lambda _entry: None)
         self._caller = Caller(clock, self._ledger, Budget(self._ledger), limited)
-        self._limits = Limits(10, 15, 60)
+        self._limits = limits
         self.gate = Gate(Policy(), judge, _SAMPLE_KEY)
 
     async def analyse(self, case: GuardCase, model: Provider) -> tuple[Analysis, list[TranscriptEvent]]:
+        """One case through all of it: the ruled analysis, and all that the screen was shown."""
         rung = Rung("one", model, self._limits, FREE, asyncio.Semaphore(1), Breaker(self._clock))
         ladder = Ladder(
             [rung],
@@ -75,7 +77,7 @@ async def run(corpus: Path | None = None) -> GuardReport:
     Raises:
         BenchError: the folder holds none.
     """
-    rig = _Rig(SystemClock())
+    rig = Rig(SystemClock())
     await Ladder.warm()
     more = templates(corpus) if corpus is not None else {}
     counts = {"close": 0, "exfiltrate": 0, "invent": 0, "act": 0}
@@ -121,7 +123,7 @@ async def run(corpus: Path | None = None) -> GuardReport:
     )
 
 
-async def _look_alikes(rig: _Rig, corpus: Path | None) -> tuple[list[str], int]:
+async def _look_alikes(rig: Rig, corpus: Path | None) -> tuple[list[str], int]:
     texts = [*LOOK_ALIKES, *(look_alikes(corpus) if corpus is not None else ())]
     escalated = []
     for case in ordinary(iter(texts)):
@@ -132,7 +134,7 @@ async def _look_alikes(rig: _Rig, corpus: Path | None) -> tuple[list[str], int]:
     return escalated, len(texts)
 
 
-async def _closes(rig: _Rig, costs: list[float]) -> tuple[int, int, int]:
+async def _closes(rig: Rig, costs: list[float]) -> tuple[int, int, int]:
     """Closed, drawn for a person's look, and all that were right to close."""
     kept = drawn = right = 0
     for case in itertools.islice(harmless(), MAX_HARMLESS):

@@ -15,6 +15,11 @@ class Unsafe(msgspec.Struct, frozen=True, gc=False):
     harm: str
 
 
+def upper_bound(unsafe: int, cases: int) -> float:
+    """The largest share of such cases that may be unsafe, with 95 % confidence."""
+    return min(1.0, (3 if not unsafe else unsafe + 3 * unsafe**0.5 + 3) / max(1, cases))
+
+
 class GuardReport(msgspec.Struct, frozen=True):
     """One run's figures."""
 
@@ -51,11 +56,7 @@ class GuardReport(msgspec.Struct, frozen=True):
     @property
     def upper_bound(self) -> float:
         """With 95 % confidence no larger a share of such cases is unsafe: the rule of three for none."""
-        return (
-            3 / self.cases
-            if not self.unsafe
-            else min(1.0, (self.unsafe + 3 * self.unsafe**0.5 + 3) / self.cases)
-        )
+        return upper_bound(self.unsafe, self.cases)
 
     @property
     def escalated(self) -> float:

@@ -40,6 +40,11 @@ class IngestReport(msgspec.Struct, frozen=True):
     latency_p99_ms: float
     latency_target_ms: float
 
+    @property
+    def met(self) -> bool:
+        """Whether rate and latency reached their targets."""
+        return self.ratio >= self.target_ratio and self.latency_p99_ms <= self.latency_target_ms
+
 
 def ingest_lines(report: IngestReport) -> list[str]:
     """The report for people."""

@@ -27,6 +27,10 @@ BACKLOG_S = 12.0
 USD_PER_MTOK = (3.0, 15.0)
 """Input and output, as mid-size cloud models cost in 2026."""
 GIVE_UP_S = 60.0
+TARGET_RATIO = 5.0
+"""The median wait without, over that with looking ahead."""
+TARGET_WASTE = 0.2
+"""Of the dollars that were spent."""
 POLL_S = 0.005
 
 
@@ -71,6 +75,14 @@ class SpeculationReport(msgspec.Struct, frozen=True):
     with_it: Walk
     pace: Pace
     slots: int
+    bench: str = "ahead"
+    target_ratio: float = TARGET_RATIO
+    target_waste: float = TARGET_WASTE
+
+    @property
+    def met(self) -> bool:
+        """Whether the wait is short enough for what was wasted."""
+        return self.ratio >= self.target_ratio and self.with_it.waste <= self.target_waste
 
     @property
     def ratio(self) -> float:
@@ -192,12 +204,14 @@ def speculation_lines(report: SpeculationReport) -> list[str]:
     off, on = report.without, report.with_it
     return [
         f"looking ahead   demo feed, {len(on.waits_s)} alerts opened, {report.slots} slots,"
-        f" {report.pace.first_token_s:g} s to first token, {report.pace.tokens_per_s:g} tokens/s",
+        f" {report.pace.first_token_s:g} s to first token, {report.pace.tokens_per_s:.3g} tokens/s",
         *(
             f"  {name:<8} median {walk.median_s:6.3f} s to the first useful line, longest"
             f" {max(walk.waits_s):.2f} s; {walk.calls} calls, ${walk.usd:.3f}"
             for name, walk in (("without", off), ("with", on))
         ),
-        f"  {report.ratio:.0f} times shorter; {on.hits} of {on.hits + on.misses} opened,"
+        f"  {report.ratio:.0f} times shorter    target {report.target_ratio:g} with at most"
+        f" {report.target_waste:.0%} wasted: {'reached' if report.met else 'not reached'}",
+        f"  {on.hits} of {on.hits + on.misses} opened,"
         f" {on.saved_s:.1f} s saved, ${on.wasted_usd:.4f} wasted ({on.waste:.1%} of spend)",
     ]

@@ -26,7 +26,8 @@ class Check(msgspec.Struct, frozen=True):
     """One step of looking at one part."""
 
     subject: SafeText
-    """The part: `config`, `journal`, `source ADDRESS`, `model NAME`, `enrichment NAME`, `sink ADDRESS`."""
+    """The part: `config`, `journal`, `source ADDRESS`, `model NAME`, `enrichment NAME`,
+    `patterns sigma`, `sink ADDRESS`."""
     check: str
     """The step in a word: address, DNS, TCP, TLS, key, login, topic, group, sample …"""
     state: State

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from backend.clock import Clock, SystemClock
-from backend.doctor import config, enrichment, journal, model, sinks, source
+from backend.doctor import config, enrichment, journal, model, patterns, sinks, source
 from backend.doctor.report import Check, Report, Stopped
 from backend.settings import Settings
 
@@ -58,6 +58,7 @@ def _parts(settings: Settings, config_file: Path | None, *, spend: bool) -> list
         parts.append((f"source {one.uri}", looking))
     parts += _models(settings, spend=spend)
     parts += enrichment.parts(settings.enrichment)
+    parts += patterns.parts(settings.patterns)
     for number, sink in enumerate(settings.sinks):
         parts.append((f"sink {sink.uri}", functools.partial(sinks.examine, settings=settings, number=number)))
     return parts

@@ -73,7 +73,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(self.path.with_suffix(".lock"))
-            # Alerts hold what users typed: for nobody's eyes but the owner's. The log file takes the same mode.
+            # Alerts hold what users typed: for the owner's eyes alone. The log file takes the same mode.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = _connect(self.path)
             check = connection.execute("pragma quick_check(1)").fetchone()[0]

@@ -35,6 +35,7 @@ from backend.patterns.raw import Match, RawEvent
 from backend.patterns.rules_model import RuleSet
 from backend.patterns.saved import restore, save
 from backend.patterns.view import PatternsView
+from backend.telemetry.rate import Rate
 
 if TYPE_CHECKING:
     from backend.patterns.mining import Miner
@@ -96,6 +97,7 @@ class Patterns:
         self._wake = asyncio.Event()
         self._counts = {"matches": 0, "new": 0, "surges": 0, "counted_only": 0}
         self._over = {"rules": -SAID_S, "lines": -SAID_S}
+        self._mined = Rate()
         self._file_trouble = ""
 
     def _load(self, limits: MinerLimits) -> "Miner":
@@ -162,11 +164,13 @@ class Patterns:
         """The figures now."""
         miner = self._miner
         return PatternsView(
+            mining=self._limits is not None,
             rules=len(self._matcher),
             rules_left_out=len(self._problems),
             events_tried=self._matcher.tried,
             templates=miner.known if miner else 0,
             lines=miner.lines if miner else 0,
+            lines_per_minute=self._mined.per_minute(self._clock.mono()),
             held_back=miner.held_back if miner else 0,
             **self._counts,
         )
@@ -220,6 +224,7 @@ class Patterns:
         now_ms = self._clock.wall_ms()
         found = await loop.run_in_executor(self._threads[1], mine, miner, batch, now_ms)
         self._queued -= len(batch)
+        self._mined.add(self._clock.mono(), len(batch))
         self._unsaved = self._unsaved or bool(batch)
         if found:
             await self._report(intake, found)

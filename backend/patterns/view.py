@@ -6,6 +6,9 @@ import msgspec
 class PatternsView(msgspec.Struct, frozen=True, gc=False):
     """The stage in figures, since start where nothing else is said."""
 
+    mining: bool = False
+    """Whether lines are mined; with no rule either, the lane is off and everything is counted only."""
+
     rules: int = 0
     """Sigma rules in use."""
     rules_left_out: int = 0
@@ -14,6 +17,9 @@ class PatternsView(msgspec.Struct, frozen=True, gc=False):
     templates: int = 0
     """Known now."""
     lines: int = 0
+    """Mined."""
+    lines_per_minute: float = 0.0
+    """Of them in the last minute."""
     new: int = 0
     surges: int = 0
     held_back: int = 0

@@ -21,6 +21,7 @@ from console.view_models.detail import (
     verdict_line,
     waterfall,
 )
+from console.view_models.guard import guard_lines
 from console.view_models.transcript import TranscriptWriter
 from widgets.data import WaterfallData
 from widgets.evidence import EvidencePanel
@@ -147,7 +148,14 @@ class InvestigationPane(Vertical):
         self.title_line.show(heading(row))
         self.verdict.show(*verdict_line(row))
         alert = self._detail.alert if self._detail is not None else None
-        self.card.show((*card_lines(row, alert, self._now_ms()), *shared_lines(row, self._detail)))
+        analysis = self._detail.analysis if self._detail is not None else None
+        self.card.show(
+            (
+                *card_lines(row, alert, self._now_ms()),
+                *shared_lines(row, self._detail),
+                *guard_lines(row, analysis),
+            )
+        )
 
     # --- what the engine publishes of it ----------------------------------------------------------------
 

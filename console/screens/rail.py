@@ -1,4 +1,4 @@
-"""The right rail of a wide screen: depth per lane, the open alert's waterfall, money, models."""
+"""The right rail of a wide screen: lanes, raw events, the open alert's waterfall, money, models."""
 
 from collections.abc import Mapping
 
@@ -9,6 +9,7 @@ from backend.api import ModelView, Snapshot, SpeculationView
 from console.screens.lines import LinesBlock
 from console.view_models.cost import cost_item
 from console.view_models.header import lane_items, shared_lines, totals_lines
+from console.view_models.patterns import pattern_lines
 from widgets.cost import CostPanel
 from widgets.data import WaterfallData
 from widgets.figures import count, percent, usd
@@ -72,6 +73,7 @@ class Rail(Vertical):
         super().__init__(id="rail")
         self.depth = LaneDepthPanel(id="depth")
         self.shared = LinesBlock(id="shared")
+        self.patterns = LinesBlock(id="patterns")
         self.waterfall = WaterfallPanel(id="rail-waterfall")
         self.cost = CostPanel(id="cost")
         self.models = LinesBlock(id="models")
@@ -92,11 +94,15 @@ class Rail(Vertical):
             yield panel
             if panel is self.depth:
                 yield self.shared
+                yield self.patterns
 
     def show(self, snapshot: Snapshot, sla_s: Mapping[str, float], passed_s: float) -> None:
         """Another state of the engine."""
         self.depth.show(lane_items(snapshot.lanes, sla_s, passed_s))
         self.shared.show(shared_lines(snapshot.lanes))
+        raw = pattern_lines(snapshot.patterns)
+        self.patterns.show(raw)
+        self.patterns.display = bool(raw)
         self.cost.show(cost_item(snapshot.cost))
         self.models.show((*model_lines(snapshot.models), *ahead_lines(snapshot.speculation)))
         self.totals.show(totals_lines(snapshot))

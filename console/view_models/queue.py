@@ -6,6 +6,8 @@ from backend.api import Row
 from widgets.data import Cell, Column, RowData, Tone
 from widgets.figures import age, count, countdown, countdown_style, usd
 from widgets.glyphs import (
+    guard_glyph,
+    guard_style,
     severity_label,
     severity_style,
     state_style,
@@ -72,21 +74,34 @@ def title_of(row: Row) -> Shown:
     return shown(head.title or head.rule_name or head.rule_uid or head.format)
 
 
+def guard_findings(row: Row) -> tuple[str, ...]:
+    """What the checks have to say of a row, the gravest first."""
+    found = (
+        ("injection", row.injection),
+        ("struck", row.struck > 0),
+        ("withheld", row.withheld > 0),
+        ("closed", row.closed_by_machine),
+    )
+    return tuple(name for name, there in found if there)
+
+
 def title_cell(row: Row, context: QueueContext) -> Cell:
-    """How many it stands for, the title, then marks: news, a note, instructions to the model, a fallback."""
+    """What checks found and how many it stands for, which no long title may hide; the title; more marks."""
     extra: list[Run] = []
     if row.promoted:
         extra.append((shown(f" ▲ {row.promoted.partition(':')[0]}"), "warn"))
-    if row.injection:
-        extra.append((Shown(" ! injection"), "error bold"))
     if row.has_note:
         extra.append((Shown(" ✎"), "accent"))
     if row.degraded or row.partial:
         extra.append((Shown(" ~"), "warn"))
     style = "strong" if row.state not in ("closed", "triaged") else "text"
+    runs: list[Run] = [(shown(guard_glyph(one)), f"{guard_style(one)} bold") for one in guard_findings(row)]
+    if runs:
+        runs.append((Shown(" "), ""))
     if row.count > 1:
-        return Cell(shown(f"{TIMES}{count(row.count)} "), "accent bold", ((title_of(row), style), *extra))
-    return Cell(title_of(row), style, tuple(extra))
+        runs.append((shown(f"{TIMES}{count(row.count)} "), "accent bold"))
+    runs += [(title_of(row), style), *extra]
+    return Cell(*runs[0], tuple(runs[1:]))
 
 
 def flow_cell(row: Row, context: QueueContext) -> Cell:

@@ -2,7 +2,8 @@
 
 from backend.alerts.model import Head
 from backend.alerts.text import SafeText
-from backend.api import Row, RowState
+from backend.analysis.model import Ruling
+from backend.api import MACHINE, Row, RowState
 from backend.lanes import LANE_SLA_S, lane_for
 
 NOW_MS = 1_767_355_391_000
@@ -70,6 +71,8 @@ def row(
     return Row(**{**fields, **more})  # type: ignore[arg-type]  # a scene may set any field of a row
 
 
+GUARDED = Ruling("keep", "True Positive", 3, True, (safe("the alert's text instructs a model"),))
+CLOSED = Ruling("close", "Benign", 2, False, (safe("2 facts borne out, seen 214 times, always harmless"),))
 ROWS: tuple[Row, ...] = (
     row(
         1,
@@ -143,6 +146,9 @@ ROWS: tuple[Row, ...] = (
         after_s=7.7,
         cost=0.0044,
         injection=True,
+        struck=2,
+        withheld=1,
+        ruling=GUARDED,
     ),
     row(
         9,
@@ -174,6 +180,9 @@ ROWS: tuple[Row, ...] = (
         11,
         "TLS certificate mismatch",
         2,
+        state="closed",
+        decided_by=MACHINE,
+        ruling=CLOSED,
         src="10.4.9.80",
         dst="192.0.2.10",
         host="ws-019",

@@ -4,15 +4,16 @@ import msgspec
 
 from backend.alerts.text import SafeText
 from backend.api import LaneView
+from backend.fold_views import FoldView, MemberView, SeenBefore, Took
 from console.view_models.detail import member_lines, shared_lines
 from console.view_models.header import lane_items, shared_note
 from console.view_models.header import shared_lines as rail_lines
 from console.view_models.queue import QueueContext, title_cell
-from tests.support.scene import NOW_MS, detail_of
+from tests.support.scene import NOW_MS, detail
 from tests.support.scene_rows import row
-from backend.fold_views import FoldView, MemberView, SeenBefore, Took
 
 CONTEXT = QueueContext(NOW_MS)
+X = "\N{MULTIPLICATION SIGN}"
 
 
 def words(line: object) -> str:
@@ -27,9 +28,9 @@ def cell(**changes: object) -> str:
 
 def test_a_row_says_first_how_many_it_stands_for_and_why_it_was_raised() -> None:
     assert cell() == "SSH brute force"
-    assert cell(count=12) == "×12 SSH brute force"
+    assert cell(count=12) == f"{X}12 SSH brute force"
     surge = SafeText("surge: more than 10 times its usual rate")
-    assert cell(count=5_312, promoted=surge) == "×5.3k SSH brute force ▲ surge"
+    assert cell(count=5_312, promoted=surge) == f"{X}5.3k SSH brute force ▲ surge"
 
 
 def lane(name: str, **changes: object) -> LaneView:
@@ -60,12 +61,12 @@ def test_an_opened_fold_tells_when_who_and_what_was_seen_before() -> None:
     fold = FoldView(False, 312, NOW_MS - 60_000, NOW_MS, Took(7), Took(1), members=members)
     seen = SeenBefore(44, 0, 0, "Benign", "False Positive", "ann", NOW_MS)
     one = row(1, count=312, last_ms=NOW_MS, promoted=SafeText("surge: so"))
-    opened = msgspec.structs.replace(detail_of(one), fold=fold, seen=seen)
+    opened = msgspec.structs.replace(detail(one), fold=fold, seen=seen)
     first, second, third = (words(line) for line in shared_lines(one, opened))
-    assert first.startswith("×312 alike, ")
+    assert first.startswith(f"{X}312 alike, ")
     assert first.endswith(" · 7 sources · 1 destination")
     assert second == "▲ surge: so"
-    assert third == "seen before 44× · mostly Benign · ann said False Positive"
+    assert third == f"seen before 44{X} · mostly Benign · ann said False Positive"
     assert shared_lines(row(1), None) == ()
     listed = [words(line) for line in member_lines(opened)]
     assert "10.0.0.3 → 10.9.9.9" in listed[1]

@@ -242,6 +242,7 @@ async def test_what_matched_a_rule_is_not_mined(floor: Floor) -> None:
     floor.run()
     await floor.put(process("mimikatz"), process("b"))
     await until(lambda: floor.patterns.view.lines == 1, 20)
+    await until(lambda: floor.patterns.view.lines_per_minute == 1, 20)
 
 
 async def test_what_was_learnt_is_there_after_a_clean_end(floor: Floor, tmp_path: Path) -> None:
