@@ -75,6 +75,10 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     summary: SafeText = SafeText("")
     ruling: Ruling | None = None
     """What code let the machine's verdict do, and why; None while there is no verdict."""
+    struck: int = 0
+    """Claims of its analysis that its evidence does not bear out: struck through on the screen."""
+    withheld: int = 0
+    """Actions that code took out of it."""
     count: int = 1
     """Alerts that this row stands for: itself, and those folded with it or the same again."""
     last_ms: int = 0
@@ -200,6 +204,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     """What is wrong now and what is being done about it, one line each, worst first."""
     speculation: SpeculationView = SpeculationView()
     patterns: PatternsView = PatternsView()
+    """What is done with raw events: Sigma rules, and patterns of lines."""
 
 
 class NoteView(msgspec.Struct, frozen=True, gc=False):

@@ -122,6 +122,7 @@ class Runtime:
         self._ingest = Ingest(
             *stages, deliver=self._sharing.deliver, dead=self._dead, raw_lane=self._patterns
         )
+        self._ingest.data_of = self._sharing.folds.data_of = self._classes.of
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         ladder = functools.partial(self._models.ladder, watched=True)
         self.sending = Sending(self._journal, self._build_alert, ladder, clock)

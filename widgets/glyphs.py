@@ -56,6 +56,29 @@ _SOURCE: dict[str, tuple[str, str, str]] = {
     "failed": ("■", "#", "error"),
 }
 
+_GUARD: dict[str, tuple[str, str, str, str]] = {
+    # what the checks on a model's answer found: glyph, ASCII twin, word, style
+    "injection": ("!", "!", "instructs a model", "error"),
+    "struck": ("≠", "x", "struck through", "warn"),
+    "withheld": ("⊘", "-", "withheld", "warn"),
+    "closed": ("▣", "m", "closed by machine", "muted"),
+}
+
+
+def guard_glyph(finding: str, *, ascii_only: bool = False) -> str:
+    """The sign of what the checks found: one cell."""
+    return _GUARD[finding][1 if ascii_only else 0]
+
+
+def guard_label(finding: str, *, ascii_only: bool = False) -> str:
+    """Sign and word: `≠ struck through`."""
+    return f"{guard_glyph(finding, ascii_only=ascii_only)} {_GUARD[finding][2]}"
+
+
+def guard_style(finding: str) -> str:
+    """Its style name."""
+    return _GUARD[finding][3]
+
 
 def severity_glyph(severity_id: int, *, ascii_only: bool = False) -> str:
     """The sign of an OCSF `severity_id`; one that is not known shows as Unknown."""

@@ -21,6 +21,9 @@ MAX_LIKES = 2_048
 """Alerts of so many kinds; each takes a few kilobytes."""
 TTL_S = 3_600.0
 """An hour: long enough for a vendor's outage, short enough that an attack's course has not turned."""
+SAME_TTL_S = 4 * 3_600.0
+"""The very same alert, entities and behaviour too, may have its analysis for half a shift: folds end after an
+hour, so what comes every hour would else be paid for every hour. New evidence of weight ends it at once."""
 MAX_CONFIDENCE = 0.7
 """Below the 0.9 for which a model needs two independent facts, and below what closes by itself."""
 
@@ -52,11 +55,17 @@ class Likes:
     """A bounded cache of good analyses by kind of alert; the oldest leave first, all after a while."""
 
     def __init__(
-        self, mono: Callable[[], float], *, max_likes: int = MAX_LIKES, ttl_s: float = TTL_S
+        self,
+        mono: Callable[[], float],
+        *,
+        max_likes: int = MAX_LIKES,
+        ttl_s: float = TTL_S,
+        same_ttl_s: float = SAME_TTL_S,
     ) -> None:
         """`mono` is the clock's: entries age on it."""
         self._mono = mono
-        self._kept: TTLCache[Key, Like] = TTLCache(max_likes, ttl_s, timer=mono)
+        self._kept: TTLCache[Key, Like] = TTLCache(max_likes, max(ttl_s, same_ttl_s), timer=mono)
+        self._ttl_s, self._same_ttl_s = ttl_s, same_ttl_s
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -95,19 +104,26 @@ class Likes:
         Nothing is lowered from the cache for critical and high alerts (by lane or by severity), with a hard
         signal in the evidence, or with a sign that the alert tries to instruct a model.
         """
+        like = self._young(alert, evidence, self._ttl_s)
+        return None if like is None or self._lowers(like, alert, evidence, signals, lane) else like
+
+    def _young(self, alert: Alert, evidence: Sequence[Evidence], ttl_s: float) -> Like | None:
         key = kind_of(alert, evidence)
         like = self._kept.get(key) if key is not None else None
-        if like is None:
-            return None
+        return like if like is not None and self._mono() - like.at_mono < ttl_s else None
+
+    @staticmethod
+    def _lowers(
+        like: Like, alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], lane: str
+    ) -> bool:
         if like.verdict.verdict not in LOWERING:
-            return like
-        guarded = (
+            return False
+        return (
             bool(signals)
             or lane in _PROTECTED_LANES
             or alert.head.severity_id >= Severity.HIGH
             or any(piece.finding.hard for piece in evidence)
         )
-        return None if guarded else like
 
     def instead(
         self, alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], lane: str
@@ -120,8 +136,10 @@ class Likes:
         exact = exactly(alert)
         if lane in _PROTECTED_LANES or alert.head.severity_id >= Severity.HIGH or signals or not any(exact):
             return None
-        like = self.find(alert, evidence, signals, lane)
-        return like if like is not None and like.exact == exact else None
+        like = self._young(alert, evidence, self._same_ttl_s)
+        if like is None or like.exact != exact or self._lowers(like, alert, evidence, signals, lane):
+            return None
+        return like
 
     def told(self, like: Like, *, why: str = "no model could answer now") -> tuple[Verdict, str]:
         """The verdict as another alert inherits it, and the Markdown that says where from, and `why`.

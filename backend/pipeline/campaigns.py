@@ -21,10 +21,11 @@ from backend.pipeline.fold import Fold
 from backend.pipeline.job import Job
 
 RULES = 5
-"""New to the entity within the hour. A choice with room on both sides: in the public AIT alert set (three days)
+"""New to the entity within the hour. There is room on both sides: in the public AIT alert set, of four days,
 any number from 4 to 8 is reached in the attack's hours alone, once the first eight hours have gone by."""
 SPAN_MS = 3_600_000
-"""Within which they must come, and how far back their entity's folds are raised; then it may happen anew."""
+"""Within which they must come, and how far back their entity's folds are raised. For as long after that only
+further new rules are; then it may happen anew."""
 LEARN_MS = 3_600_000
 """So long after the first alert nothing is new yet (as with folds)."""
 MOST_ENTITIES = 10_000
@@ -61,8 +62,15 @@ class _Heard:
     """A rule on an entity."""
 
     last_ms: int
+    lane: str = ""
     key: Key = ()
-    """Of the fold that such an alert joins."""
+    """Of the fold that such an alert joins; empty where it came before the start."""
+
+    def within(self, fold: Fold) -> bool:
+        """Whether the last such alert is one that a fold counts: none that began later, ended or is another
+        lane's.
+        """
+        return fold.lane == self.lane and fold.first_ms <= self.last_ms <= fold.last_ms
 
 
 @dataclass(slots=True)
@@ -95,30 +103,31 @@ class Campaigns:
         for job in jobs:
             rule, name = keys(job.head)
             if rule and name:
-                self._see(job.head, rule, name, job.received_ms)
+                self._see(job.head, rule, name, _Heard(job.received_ms, job.lane, alike_key(job.head)))
 
-    def _see(self, head: Head, rule: str, name: str, at_ms: int) -> None:
+    def _see(self, head: Head, rule: str, name: str, heard: _Heard) -> None:
+        at_ms = heard.last_ms
         if self._began_ms is None:
             self._began_ms = at_ms
         entity = self._entity(name)
         first = rule not in entity.rules
-        self._hear(entity, rule, _Heard(at_ms, alike_key(head)))
+        self._hear(entity, rule, heard)
         if not first or head.suppressed or at_ms - self._began_ms < LEARN_MS:
             return
-        entity.new = {one: ms for one, ms in entity.new.items() if at_ms - ms <= SPAN_MS} | {rule: at_ms}
+        lately = [pair for pair in entity.new.items() if at_ms - pair[1] <= SPAN_MS]
+        entity.new = dict(lately[1 - MOST_RULES :]) | {rule: at_ms}
+        if len(entity.new) < RULES:
+            return
         told = entity.told_ms is not None and at_ms - entity.told_ms <= SPAN_MS
-        if len(entity.new) >= RULES and not told:
-            entity.told_ms = at_ms
-            self._raise(entity, name, at_ms)
+        entity.told_ms = entity.told_ms if told else at_ms
+        reason = f"campaign: {len(entity.new)} rules within the hour new to {safe(name, 80)}"
+        self._raise([heard] if told else list(entity.rules.values()), reason, at_ms)
 
-    def _raise(self, entity: _Entity, name: str, at_ms: int) -> None:
-        reason = (
-            f"campaign: {len(entity.new)} rules within the hour that {safe(name, 80)} never set off before"
-        )
-        for heard in list(entity.rules.values()):
-            fold = self._folds.alike(heard.key) if at_ms - heard.last_ms <= SPAN_MS else None
-            # One that began after the entity's last such alert has none of it.
-            if fold is not None and not fold.promoted and fold.first_ms <= heard.last_ms:
+    def _raise(self, what: Iterable[_Heard], reason: str, at_ms: int) -> None:
+        for heard in what:
+            lately = heard.key and at_ms - heard.last_ms <= SPAN_MS
+            fold = self._folds.alike(heard.key) if lately else None
+            if fold is not None and not fold.promoted and heard.within(fold):
                 self._folds.promote(fold, reason)
 
     def _entity(self, name: str) -> _Entity:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from backend.alerts.model import DataClass
 from backend.alerts.text import SafeText
 from backend.analysis.likes import LOWERING
 from backend.clock import Clock
@@ -114,6 +115,7 @@ class Folds:
         self._folded: dict[str, int] = {}
         self._rows: dict[str, int] = {}
         self.looks = Looks(clock)
+        self.data_of: Callable[[str], DataClass] = lambda _source: "cloud-ok"
         self.held_back = 0
         """Folds that would have been promoted but for the limit, since start."""
 
@@ -128,7 +130,8 @@ class Folds:
             verdict = alert.result.analysis.verdict.verdict if alert.result is not None else ""
             fold = restored(row, alert.head, verdict)
             alike = (*alike_key(alert.head), *((INSTRUCTS,) if fold.instructs else ()))
-            self._keep(fold, [alike] if fold.kind == "alike" else same_keys(alert.head, alert.raw))
+            own = [alike] if fold.kind == "alike" else same_keys(alert.head, alert.raw)
+            self._keep(fold, [(self.data_of(alert.source), *key) for key in own])
             self._rows[fold.lane] = self._rows.get(fold.lane, 0) + (fold.count > 1)
             self._show(fold)
         pairs, rules, began = await self._journal.read(lambda reader: stored.known(reader.connection))
@@ -163,8 +166,8 @@ class Folds:
         folding = self._windows.get(job.lane) if rule_of(job.head) else None
         window = folding[0] if folding is not None else _HOUR_MS
         for key in same_keys(job.head, job.raw) if folding is None else (self._alike(job),):
-            keys.append(key)
-            fold = self._open.get(key)
+            keys.append((job.data, *key))  # a verdict goes to no alert that may be told to others
+            fold = self._open.get(keys[-1])
             if (
                 fold is not None
                 and not fold.closed
@@ -343,8 +346,7 @@ class Folds:
     # --- keeping --------------------------------------------------------------------------------------------
 
     def _rate(self, fold: Fold) -> Baseline:
-        key = alike_key(fold.head)
-        rate = self._rates.get(key)
+        rate = self._rates.get(key := alike_key(fold.head))
         if rate is None:
             rate = self._rates[key] = Baseline()
             if len(self._rates) > REMEMBERED:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from backend.alerts.model import DeadLetter, Parsed, ParsedAlert, ParsedEvent, Record
+from backend.alerts.model import DataClass, DeadLetter, Parsed, ParsedAlert, ParsedEvent, Record
 from backend.clock import Clock
 from backend.journal import JournalError
 from backend.journal.store import Chain, Journal
@@ -100,6 +100,7 @@ class Ingest:
         self.totals = Totals()
         self.lane_rates: dict[str, Rate] = {lane: Rate() for lane in LANES}
         self.last_record_ms = 0
+        self.data_of: Callable[[str], DataClass] = lambda _source: "cloud-ok"
         self._links: dict[str, _Link] = {}
         self._twins = Twins()
 
@@ -157,7 +158,7 @@ class Ingest:
             if error is None:
                 # Also where the source no longer waits: what is stored must be analysed.
                 self._measure(future.result(), first_ms, parse_ms, route_ms, len(records))
-                self._hand_on(future.result(), parse_ms, route_ms)
+                self._hand_on(future.result(), records[0].source, parse_ms, route_ms)
                 if raws and self._raw_lane is not None and future.result().events:
                     self._raw_lane.offer(raws)
             self._release(len(records))
@@ -274,11 +275,23 @@ class Ingest:
         if stored.events:
             self.lane_rates["raw"].add(now, stored.events)
 
-    def _hand_on(self, stored: Stored, parse_ms: float, route_ms: float) -> None:
+    def _hand_on(self, stored: Stored, source: str, parse_ms: float, route_ms: float) -> None:
         now = self._clock.mono()
+        data = self.data_of(source)
         # Positional, in the order of `Job`: one a record at full speed.
         jobs = [
-            Job(id_, a.head, LANES[a.lane], a.received_ms, a.deadline_ms, now, parse_ms, route_ms, raw=a.raw)
+            Job(
+                id_,
+                a.head,
+                LANES[a.lane],
+                a.received_ms,
+                a.deadline_ms,
+                now,
+                parse_ms,
+                route_ms,
+                raw=a.raw,
+                data=data,
+            )
             for id_, a in zip(stored.ids, stored.alerts, strict=True)
         ]
         for lane, count in Counter([alert.lane for alert in stored.alerts]).items():

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from backend.alerts.model import Head
+from backend.alerts.model import DataClass, Head
 
 
 class Job(msgspec.Struct, gc=False):
@@ -24,3 +24,5 @@ class Job(msgspec.Struct, gc=False):
     """A person wants it now: it goes ahead of every lane."""
     raw: bytes = b""
     """As received, until it has been held against the alerts before it; empty from then on."""
+    data: DataClass = "cloud-ok"
+    """What its source allows; alerts of different classes never stand for one another."""

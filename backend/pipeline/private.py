@@ -66,11 +66,15 @@ class DataClasses:
         for config, name in zip(configs, names, strict=False):
             classes[name] = config.data
         self._classes = classes
-        self._others = max(classes.values(), key=_STRICTNESS.index, default="cloud-ok")
+        self._others: DataClass = max(classes.values(), key=_STRICTNESS.index, default="cloud-ok")
+
+    def of(self, source: str) -> DataClass:
+        """What a source allows."""
+        return self._classes.get(source, self._others)
 
     def marked(self, alert: Alert, source: str) -> Alert:
         """`alert` with what its source allows."""
-        data = self._classes.get(source, self._others)
+        data = self.of(source)
         return alert if data == alert.data else msgspec.structs.replace(alert, data=data)
 
 

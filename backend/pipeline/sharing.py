@@ -179,7 +179,7 @@ class FoldFinding:
 
     async def enrich(self, alert: Alert) -> Sequence[Finding]:
         """How many it stands for and why it was promoted; nothing for an alert that stands for itself."""
-        fold = self._folds.by_uid(alert.head.uid, alike_key(alert.head))
+        fold = self._folds.by_uid(alert.head.uid, (alert.data, *alike_key(alert.head)))
         if fold is None or (fold.count == 1 and not fold.promoted):
             return ()
         span = max(1, round((fold.last_ms - fold.first_ms) / 60_000))

@@ -78,6 +78,8 @@ class GuardedReader:
         self._guard = guard
         self._reader = reader
         self._watch = CanaryWatch()
+        self._held = ""
+        """What may be the canary's beginning."""
         self._screened: Callable[[Verdict], Verdict] = guard.screen
 
     @property
@@ -86,20 +88,28 @@ class GuardedReader:
         return self._watch.tripped or self._reader.failed
 
     def feed(self, text: str) -> list[ReaderEvent]:
-        """Take some more; nothing of a piece that completes the canary is shown."""
+        """Take some more; nothing is shown of what completes the canary, nor of what may begin it."""
         if self._watch.saw(text):
             self._guard.leaked = True
             return []
-        return [self._event(event) for event in self._reader.feed(text)]
+        self._held += text
+        return [] if self._watch.near else self._released()
+
+    def _released(self) -> list[ReaderEvent]:
+        text, self._held = self._held, ""
+        return [self._event(event) for event in self._reader.feed(text)] if text else []
 
     def finish(self) -> Reading:
         """The answer has ended."""
+        before = () if self._watch.tripped else self._released()
         reading = self._reader.finish()
         if self._watch.tripped:
             return Reading((), None, reading.narrative, LEAKED)
         verdict = self._screened(reading.verdict) if reading.verdict is not None else None
         return msgspec.structs.replace(
-            reading, events=tuple(self._event(event) for event in reading.events), verdict=verdict
+            reading,
+            events=(*before, *(self._event(event) for event in reading.events)),
+            verdict=verdict,
         )
 
     def _event(self, event: ReaderEvent) -> ReaderEvent:

@@ -18,6 +18,7 @@ from backend.alerts.model import Alert
 from backend.alerts.text import safe
 from backend.analysis.guardrails.injection_decoding import decoded, disguised
 from backend.analysis.guardrails.injection_languages import FOREIGN
+from backend.analysis.guardrails.injection_phrases import Look
 from backend.analysis.guardrails.injection_rules import EXFILTRATE, FORGED, MARKERS, WORDS
 
 SCAN_CHARS = 32 * 1024
@@ -34,20 +35,6 @@ _HIDDEN = re.compile(
 )
 _STAND_IN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|[\u2400-\u2421]")
 _SEPARATORS = re.compile(r"(?<=[A-Za-z])[_+.\-](?=[A-Za-z])")
-_FOREIGN_ASCII = re.compile(
-    r"\b(?:ignor[aiz]|ignore[zsr]|ignore (?:as|todas|les|toutes|tes|vos)\b|vergiss|missachte|klassifizier"
-    r"|antworte"
-    r"|markiere|stufe|bewerte|behandle|harmlos|fehlalarm|gutartig|anweisung|du bist|systemanweisung"
-    r"|negeer|vergeet|instrucciones|instrucoes|indicaciones|reglas|olvida|clasifi|marca|inofensiv|ahora eres"
-    r"|responde|esquece|desconsidere|classifique|marque|agora voce|consignes|oublie|classe|considere"
-    r"|tu es |reponds"
-    r"|istruzioni|dimentica|classifica|contrassegna|innocu|ora sei|adesso sei|rispondi|regole|regras"
-    r"|ignoruj|zignoruj|zapomnij|instrukcj|oznacz|talimat|yok say|olarak|sadece|sistem|falso positivo"
-    r"|faux[- ]positif"
-    r"|benign[ao])",
-    re.IGNORECASE,
-)
-"""Words of languages that can do with ASCII: without one, their phrases need not be looked for."""
 _SPACES = re.compile(r"[ \t\r]+")
 # Cyrillic and Greek letters that look Latin, the usual disguise (Unicode confusables, the plain ones).
 _LOOK_ALIKE = str.maketrans("аеорсухіјѕԁіһαορνικτυ", "aeopcyxijsdihaopvikty"[:21])
@@ -97,33 +84,25 @@ def scan(text: str) -> Iterator[tuple[str, str]]:
         match = pattern.search(text)
         if match:
             yield kind, _excerpt(text, match.start())
-    plain = normalised(text)
-    yield from _worded(plain)
-    if not text.isascii():
-        yield from _found(FOREIGN, unescaped(text))
-    elif _FOREIGN_ASCII.search(plain):
-        yield from _found(FOREIGN, plain)
-    for hidden in (*decoded(text), *disguised(unescaped(text))):
-        inner = next(_all_worded(hidden), None)
+    open_text = unescaped(text)
+    yield from _worded(open_text)
+    for hidden in (*decoded(text), *disguised(open_text)):
+        inner = next(_worded(unescaped(hidden)), None)
         if inner is not None:
             yield "encoded", f"{inner[0]} {inner[1]}"
             break
 
 
-def _all_worded(text: str) -> Iterator[tuple[str, str]]:
-    yield from _worded(normalised(text))
-    yield from _found(FOREIGN, unescaped(text))
-
-
-def _worded(plain: str) -> Iterator[tuple[str, str]]:
-    yield from _found(WORDS, plain)
-
-
-def _found(rules: dict[str, re.Pattern[str]], plain: str) -> Iterator[tuple[str, str]]:
-    for kind, pattern in rules.items():
-        match = pattern.search(plain)
-        if match:
-            yield kind, _excerpt(plain, match.start())
+def _worded(text: str) -> Iterator[tuple[str, str]]:
+    """Phrases in unescaped text: English with its letters made plain, others as they are written."""
+    plain = _plain(text)
+    look = Look(plain)
+    for kind, start in WORDS.found(plain, look):
+        yield kind, _excerpt(plain, start)
+    if not text.isascii():
+        plain, look = text, Look(text)
+    for kind, start in FOREIGN.found(plain, look):
+        yield kind, _excerpt(plain, start)
 
 
 def _excerpt(text: str, start: int) -> str:
@@ -142,9 +121,8 @@ def unescaped(text: str) -> str:
     return text
 
 
-def normalised(text: str) -> str:
-    """The words a reader would see: unescaped, letters made plain, separators made spaces."""
-    text = unescaped(text)
+def _plain(text: str) -> str:
+    """The words a reader would see: letters made plain, separators made spaces."""
     if not text.isascii():
         text = text.translate(_LOOK_ALIKE)
     text = text.replace("\\n", "\n").replace("’", "'")  # noqa: RUF001 - the typographic apostrophe is meant

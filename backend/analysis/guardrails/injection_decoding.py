@@ -18,6 +18,7 @@ _ESCAPES = re.compile(
 )
 _ONE_ESCAPE = re.compile(r"\\{1,2}(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-7]{3}))")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .*_|/~-]{1,2}){8,256}\w(?!\w)")
+_READABLE = bytes([9, 10, 13, *range(32, 127)])
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_SIGN = re.compile(r"[a-z][013457@$!|][a-z]|[13!|]gn", re.IGNORECASE)
 _STEMS = ("ignore", "instruc", "disregard", "previous", "override", "benign", "prompt")
@@ -78,10 +79,12 @@ def _readable(data: bytes) -> str:
         data = data.replace(b"\0", b"")
     with contextlib.suppress(UnicodeDecodeError):
         text = data.decode("utf-8")
-        if sum(char.isprintable() or char in "\n\t\r" for char in text) >= 0.9 * len(text):
+        if text.isprintable() or sum(char.isprintable() or char in "\n\t\r" for char in text) >= 0.9 * len(
+            text
+        ):
             return text
-    readable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in data)
-    return data.decode("utf-8", "replace") if readable >= 0.9 * len(data) else ""
+    unreadable = len(data.translate(None, _READABLE))
+    return data.decode("utf-8", "replace") if unreadable <= 0.1 * len(data) else ""
 
 
 def _unescaped(match: re.Match[str]) -> str:

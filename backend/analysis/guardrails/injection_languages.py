@@ -5,12 +5,12 @@ made Latin, no Russian is left. As in English, a phrase takes a verb that gives 
 """
 # ruff: noqa: RUF001 - other alphabets are what this file is for
 
-import re
+from backend.analysis.guardrails.injection_phrases import Phrases
 
 _G = r"[^.!?\n。！？؟]{0,40}?"
 _W = r"\w{0,8}"
 
-_PHRASES: dict[str, tuple[str, ...]] = {
+PHRASES: dict[str, tuple[str, ...]] = {
     "override": (
         # German, Dutch
         rf"\b(?:ignorier{_W}|vergiss|vergessen sie|missachte{_W}|befolge(?:n sie)? nicht"
@@ -128,7 +128,5 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-FOREIGN: dict[str, re.Pattern[str]] = {
-    kind: re.compile("|".join(phrases), re.IGNORECASE) for kind, phrases in _PHRASES.items()
-}
+FOREIGN = Phrases(PHRASES)
 """Phrases by kind."""

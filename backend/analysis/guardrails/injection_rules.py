@@ -1,11 +1,13 @@
 """The phrases that give a prompt injection away, by kind, as regular expressions.
 
-`WORDS` are read on normalised text (`injection.normalised`), `MARKERS` and `FORGED` on the text as it stands.
+`WORDS` are read on normalised text (`injection._plain`), `MARKERS` and `FORGED` on the text as it stands.
 Gaps are bounded and never cross a sentence, so that each pattern costs a bounded amount per character and two
 unrelated words do not make a hit.
 """
 
 import re
+
+from backend.analysis.guardrails.injection_phrases import Phrases
 
 _GAP = r"[^.!?\n]{0,40}?"
 _MODEL = (
@@ -22,7 +24,7 @@ _HARMLESS = (
 )
 _ALERT = r"(?:alerts?|incidents?|findings?|detections?|events?|activity|cases?)"
 
-_PHRASES: dict[str, tuple[str, ...]] = {
+PHRASES: dict[str, tuple[str, ...]] = {
     # Overrule what the reader was told before.
     "override": (
         r"\b(?:ignore|disregard|forget|override|overrule|bypass|do not follow|don't follow|stop following"
@@ -103,9 +105,7 @@ _PHRASES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-WORDS: dict[str, re.Pattern[str]] = {
-    kind: re.compile("|".join(phrases), re.IGNORECASE) for kind, phrases in _PHRASES.items()
-}
+WORDS = Phrases(PHRASES)
 """Phrases by kind."""
 
 MARKERS = re.compile(

@@ -1,10 +1,11 @@
 """Analyses of like alerts: what is kept, what counts as alike, and what is never lowered by them."""
 
+import msgspec
 import pytest
 
-from backend.alerts.model import Alert, Head
+from backend.alerts.model import Alert, Head, Process
 from backend.alerts.text import safe
-from backend.analysis.likes import LOWERING, MAX_CONFIDENCE, Likes
+from backend.analysis.likes import LOWERING, MAX_CONFIDENCE, SAME_TTL_S, TTL_S, Likes
 from backend.analysis.model import AttemptStarted, Guardrails, Verdict, VerdictReady
 from backend.enrichment.base import Evidence, Finding
 from backend.providers.base import Outcome
@@ -159,3 +160,26 @@ async def test_it_is_no_answer_to_what_nobody_asked_and_no_rung_where_no_model_w
     await rig.run()
     assert (await rig.run(kind="speculation")).kind == "playbook"
     assert (await Rig(clock=clock, likes=likes).run()).kind == "playbook"
+
+
+def test_the_very_same_alert_costs_no_second_call_and_another_entity_does() -> None:
+    likes = kept(FakeClock())
+    for lane in ("medium", "low"):
+        assert likes.instead(of("a2"), PLAIN, (), lane) is not None
+    for lane in ("critical", "high"):
+        assert likes.instead(of("a2"), PLAIN, (), lane) is None
+    assert likes.instead(of("a3", src="198.51.100.8"), PLAIN, (), "medium") is None
+    ran = msgspec.structs.replace(of("a4"), process=Process(name=safe("x"), cmd_line=safe("x -e")))
+    assert likes.instead(ran, PLAIN, (), "medium") is None
+    assert likes.instead(of("a5"), PLAIN, ("override: ignore",), "medium") is None
+    assert kept(FakeClock(), severity=4).instead(of("a6", 4), PLAIN, (), "medium") is None
+
+
+def test_the_very_same_alert_has_its_analysis_for_half_a_shift_a_like_one_for_an_hour() -> None:
+    clock = FakeClock()
+    likes = kept(clock)
+    clock.now += TTL_S + 1
+    assert likes.find(of("a2"), PLAIN, (), "low") is None
+    assert likes.instead(of("a2"), PLAIN, (), "low") is not None
+    clock.now += SAME_TTL_S - TTL_S
+    assert likes.instead(of("a2"), PLAIN, (), "low") is None

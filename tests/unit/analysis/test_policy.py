@@ -1,6 +1,7 @@
 """What code lets a verdict do, what it withholds, and what never comes out of a model's answer."""
 
 import json
+import re
 
 import msgspec
 import pytest
@@ -14,9 +15,11 @@ from backend.analysis.guardrails.claims import claims
 from backend.analysis.guardrails.dead_text import dead
 from backend.analysis.guardrails.gate import Gate
 from backend.analysis.guardrails.grounding import look
+from backend.analysis.guardrails.guard import Guard
 from backend.analysis.guardrails.policy import Case, Policy, rule, sampled
 from backend.analysis.model import Analysis, Guardrails, KeyFact, RecommendedAction, Ruling, Verdict
 from backend.analysis.prompts import SYSTEM
+from backend.analysis.verdict_stream import VerdictReader
 from backend.enrichment.base import Evidence, Finding
 from tests.unit.analysis.builders import COMPLETE, EVIDENCE, FakeModel, Rig, alert, answer
 
@@ -323,3 +326,23 @@ def test_a_fact_must_be_borne_out_by_what_it_cites() -> None:
 )
 def test_sentences_where_names_belong(text: str, found: bool) -> None:
     assert prose.reads_as_prose(text) is found
+
+
+@pytest.mark.parametrize("form", [CANARY, CANARY[::-1], " ".join(CANARY), CANARY.encode().hex()])
+def test_nothing_of_the_canary_is_shown_before_it_is_whole(form: str) -> None:
+    for size in (1, 2, 7, 19):
+        guard = Guard(alert("a1"), ())
+        reader = guard.reader(VerdictReader())
+        text = f"{answer(verdict='Benign')}\n\nThe reference is {form}."
+        events = [event for at in range(0, len(text), size) for event in reader.feed(text[at : at + size])]
+        shown = re.sub("[^0-9a-z]", "", str(events[-3:]) + reader.finish().narrative)
+        plain = re.sub("[^0-9a-z]", "", form)
+        assert guard.leaked
+        assert plain[:6] not in shown
+
+
+def test_what_only_began_like_the_canary_is_shown_at_the_end() -> None:
+    reader = Guard(alert("a1"), ()).reader(VerdictReader())
+    text = f"{answer(verdict='Benign')}\n\nThe reference is {CANARY[:9]}"
+    events = [*reader.feed(text), *reader.finish().events]
+    assert CANARY[:9] in str(events) + reader.finish().narrative

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.alerts.model import Head
+from backend.alerts.model import DataClass, Head
 from backend.alerts.text import SafeText
 from backend.journal.stored import DONE, FOLDED, QUEUED
 from backend.pipeline.distinct import KEPT, Distinct
@@ -256,3 +256,22 @@ def test_no_alert_is_lost_or_doubled_whatever_comes(
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(play(Path(folder)))
+
+
+async def test_what_must_stay_here_stands_for_nothing_that_may_leave(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        leader, *_ = await yard.come([alert(n) for n in range(3)], data="local-only")
+        other, *_ = await yard.come([alert(n) for n in range(3, 5)])
+        assert sorted(shown(yard)) == [("scan", 2), ("scan", 3)]
+        await yard.answer(leader, "Benign")
+        row = yard.board.get(other)
+        assert row is not None
+        assert not row.verdict
+
+
+async def test_the_very_same_alert_of_another_data_class_stands_for_itself(tmp_path: Path) -> None:
+    async with open_yard(tmp_path) as yard:
+        classes: tuple[DataClass, ...] = ("local-only", "cloud-ok", "local-only")
+        for data in classes:
+            await yard.come([alert(1)], lane="high", raws=[b'{"a":1}'], data=data)
+        assert sorted(count for _, count in shown(yard)) == [1, 2]

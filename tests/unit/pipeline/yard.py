@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from backend.alerts.model import Head
+from backend.alerts.model import DataClass, Head
 from backend.background import Background
 from backend.clock import SystemClock
 from backend.journal import outcomes
@@ -71,7 +71,11 @@ class Yard:
         self.offset = 0
 
     async def come(
-        self, heads: Sequence[Head], lane: str = "low", raws: Sequence[bytes] | None = None
+        self,
+        heads: Sequence[Head],
+        lane: str = "low",
+        raws: Sequence[bytes] | None = None,
+        data: DataClass = "cloud-ok",
     ) -> list[int]:
         """Alerts come in at once, in a batch of their own; their ids."""
         now = self.clock.ms
@@ -92,7 +96,7 @@ class Yard:
         ids = list((await (await self.journal.store("s", [batch]))).ids)
         self.folds.deliver(
             [
-                Job(id_, one.head, lane, now, one.deadline_ms, self.clock.mono(), raw=one.raw)
+                Job(id_, one.head, lane, now, one.deadline_ms, self.clock.mono(), raw=one.raw, data=data)
                 for id_, one in zip(ids, alerts, strict=True)
             ]
         )

@@ -189,6 +189,31 @@ def test_chains_and_deadlines_have_the_designs_defaults() -> None:
     assert all(only.chain(lane) == ("mine",) for lane in LANES)
 
 
+def test_lanes_are_treated_as_the_design_says_unless_told_otherwise() -> None:
+    none = Settings()
+    assert [none.mode(lane) for lane in LANES] == ["each", "each", "batch", "aggregate", "pattern"]
+    told = parse(b"[lanes.low]\nmode='each'\n[lanes.medium]\nmode='each'\n", "w.toml")
+    assert [told.mode(lane) for lane in LANES] == ["each", "each", "each", "each", "pattern"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[lanes.critical]\nmode = 'aggregate'", "[lanes.critical] mode = 'aggregate' must be each"),
+        ("[lanes.high]\nmode = 'batch'", "[lanes.high] mode = 'batch' must be each"),
+        ("[lanes.medium]\nmode = 'aggregate'", "[lanes.medium] mode = 'aggregate' must be each or batch"),
+        ("[lanes.medium]\nmax_batch = 0", "[lanes.medium] max_batch = 0 must be 1 or more"),
+        ("[lanes.medium]\nmax_wait_s = -1", "[lanes.medium] max_wait_s = -1.0 must be 0 or more"),
+        ("[lanes.low]\nwindow_s = 0.1", "[lanes.low] window_s = 0.1 must be 1 or more"),
+        ("[lanes.low]\nsample = -1", "[lanes.low] sample = -1 must be 0 or more"),
+    ],
+)
+def test_how_a_lane_may_not_be_treated_is_said(text: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse(text.encode(), "w.toml")
+    assert str(caught.value) == f"config w.toml: {says}"
+
+
 def test_a_lane_may_have_a_chain_and_a_deadline_of_its_own() -> None:
     text = b"[models.a]\nprovider='ollama'\nmodel='x'\n[lanes.high]\nsla_s=9\nmodels=[]\n"
     settings = parse(text, "w.toml")
