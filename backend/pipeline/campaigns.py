@@ -103,7 +103,9 @@ class Campaigns:
         for job in jobs:
             rule, name = keys(job.head)
             if rule and name:
-                self._see(job.head, rule, name, _Heard(job.received_ms, job.lane, alike_key(job.head)))
+                self._see(
+                    job.head, rule, name, _Heard(job.received_ms, job.lane, (job.data, *alike_key(job.head)))
+                )
 
     def _see(self, head: Head, rule: str, name: str, heard: _Heard) -> None:
         at_ms = heard.last_ms

@@ -328,7 +328,11 @@ def test_sentences_where_names_belong(text: str, found: bool) -> None:
     assert prose.reads_as_prose(text) is found
 
 
-@pytest.mark.parametrize("form", [CANARY, CANARY[::-1], " ".join(CANARY), CANARY.encode().hex()])
+@pytest.mark.parametrize(
+    "form",
+    [CANARY, CANARY[::-1], " ".join(CANARY), CANARY.encode().hex()],
+    ids=["as it is", "backwards", "spaced", "in hex"],  # it is drawn anew in each process
+)
 def test_nothing_of_the_canary_is_shown_before_it_is_whole(form: str) -> None:
     for size in (1, 2, 7, 19):
         guard = Guard(alert("a1"), ())
