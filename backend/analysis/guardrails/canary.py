@@ -32,20 +32,24 @@ class CanaryWatch:
         self._forms = _forms(token)
         self._keep = max(map(len, self._forms))
         self._tail = ""
+        self._beginning = re.compile("|".join(re.escape(form[: SHOWN_AT_MOST + 1]) for form in self._forms))
+        """One look that nearly every token ends at: what the others cost is more than the rest of reading."""
+        self._begun = False
         self.tripped = False
 
     def saw(self, text: str) -> bool:
         """Take some more; True once the token has come."""
         if not self.tripped:
             seen = self._tail + _NOT_A_SIGN.sub("", text).casefold()
-            self.tripped = any(form in seen for form in self._forms)
+            self._begun = self._beginning.search(seen) is not None
+            self.tripped = self._begun and any(form in seen for form in self._forms)
             self._tail = seen[-self._keep :]
         return self.tripped
 
     @property
     def near(self) -> bool:
         """What came last may be the token's beginning: it is not to be shown before more has come."""
-        return any(
+        return self._begun and any(
             self._tail.endswith(form[:length])
             for form in self._forms
             for length in range(SHOWN_AT_MOST + 1, len(form))
