@@ -31,7 +31,7 @@ PAGE = 500
 """Members told at once: some milliseconds of work between two steps of the loop."""
 RETRY_S = 1.0
 GATHER_S = 0.5
-"""A leader's members are told together for so long: looking at every batch takes a third of the loop."""
+"""A leader's members are told together for so long: a look for them at every batch takes a third of the loop."""
 
 log = structlog.get_logger("pipeline")
 
