@@ -30,8 +30,6 @@ from backend.pipeline.work import Analysed, number
 PAGE = 500
 """Members told at once: some milliseconds of work between two steps of the loop."""
 RETRY_S = 1.0
-GATHER_S = 0.5
-"""A leader's members are told together for so long: a look for them at every batch takes a third of the loop."""
 
 log = structlog.get_logger("pipeline")
 
@@ -71,8 +69,6 @@ class Members:
         self._analysed = analysed
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._again: set[int] = set()
-        self._resting: set[int] = set()
-        """Leaders whose members have all been told, until more are looked for."""
 
     def settle(self, leader: int) -> None:
         """A leader has its verdict, or more have joined it since."""
@@ -86,7 +82,7 @@ class Members:
     @property
     def idle(self) -> bool:
         """Every member that may be told has been."""
-        return not self._again and self._tasks.keys() <= self._resting
+        return not self._tasks
 
     async def close(self) -> None:
         """Stop; those not told yet are after the next start."""
@@ -105,11 +101,6 @@ class Members:
                 log.exception("members could not be told", leader=leader)
                 await self._clock.sleep(RETRY_S)
                 continue
-            self._resting.add(leader)
-            try:
-                await self._clock.sleep(GATHER_S)
-            finally:
-                self._resting.discard(leader)
             if leader not in self._again:
                 return
 
