@@ -35,7 +35,7 @@ def watchfloor(home: Path, *arguments: str, out: int = subprocess.DEVNULL) -> "s
 
 def exported(home: Path) -> list[dict[str, object]]:
     done = watchfloor(home, "export", out=subprocess.PIPE)
-    out, _ = done.communicate(timeout=60)
+    out, _ = done.communicate(timeout=180)
     assert done.returncode == 0
     return [json.loads(line) for line in out.splitlines()]
 
@@ -109,7 +109,7 @@ def test_kafka_with_three_kills(tmp_path: Path) -> None:
         for count in (500, 3_000, 6_000):
             worker = watchfloor(home, "worker", "--source", source, "--model", "playbook")
             kills.append(kill_when(worker, home, count))
-        replaying.communicate(timeout=60)
+        replaying.communicate(timeout=180)
         assert replaying.returncode == 0
         finish(home, source)
     check(home, kills)
@@ -123,7 +123,7 @@ def test_redis_streams_with_one_kill(tmp_path: Path) -> None:
     with start_redis() as redis:
         address = f"redis://127.0.0.1:{redis.port}/0/alerts"
         replaying = watchfloor(home, "replay", str(alerts), "--to", address)
-        replaying.communicate(timeout=60)
+        replaying.communicate(timeout=180)
         assert replaying.returncode == 0
         source = f"{address}?group=w&claim_idle_s=1"
         worker = watchfloor(home, "worker", "--source", source, "--model", "playbook")
