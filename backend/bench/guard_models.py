@@ -1,5 +1,6 @@
 """Two scripted models: one that does what the attacker wrote, always, and one that does its work well."""
 
+import abc
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -169,7 +170,7 @@ def _acting() -> Sequence[Script]:
 _SCRIPTS = {"close": _closing(), "exfiltrate": _exfiltrating(), "invent": _inventing(), "act": _acting()}
 
 
-class _Scripted:
+class _Scripted(abc.ABC):
     """A provider in this process: an answer per request, in pieces, then its end."""
 
     provider = "scripted"
@@ -185,8 +186,9 @@ class _Scripted:
             yield Text(piece)
         yield Ended(Outcome("complete"), Usage(900, 150))
 
+    @abc.abstractmethod
     def write(self, seen: _Seen) -> str:
-        raise NotImplementedError
+        """The answer to what this model sees."""
 
     async def close(self) -> None:
         """Nothing is held."""
