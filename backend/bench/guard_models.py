@@ -1,6 +1,5 @@
 """Two scripted models: one that does what the attacker wrote, always, and one that does its work well."""
 
-import abc
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -170,7 +169,7 @@ def _acting() -> Sequence[Script]:
 _SCRIPTS = {"close": _closing(), "exfiltrate": _exfiltrating(), "invent": _inventing(), "act": _acting()}
 
 
-class _Scripted(abc.ABC):
+class _Scripted:
     """A provider in this process: an answer per request, in pieces, then its end."""
 
     provider = "scripted"
@@ -186,9 +185,8 @@ class _Scripted(abc.ABC):
             yield Text(piece)
         yield Ended(Outcome("complete"), Usage(900, 150))
 
-    @abc.abstractmethod
     def write(self, seen: _Seen) -> str:
-        """The answer to what this model sees."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Nothing is held."""
