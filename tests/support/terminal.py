@@ -93,8 +93,16 @@ class Terminal:
         return False
 
     def wait_for_text(self, text: str, seconds: float = 10.0) -> bool:
-        """Read until the screen shows a text."""
-        return self.wait_for(lambda screen: text in screen, seconds)
+        """Read until the screen shows a text, and then what the same frame still brings.
+
+        A frame can reach the pty in parts; a screen looked at between two of them is half of each.
+        """
+        if not self.wait_for(lambda screen: text in screen, seconds):
+            return False
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end and self.read(0.15, most=65536):
+            pass
+        return True
 
     def text(self) -> str:
         """The screen's lines, right blanks cut."""

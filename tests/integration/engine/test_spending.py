@@ -176,7 +176,8 @@ def watch(shop: Vendors, folder: Path, size: tuple[int, int]) -> str:
         shop.add("Medium", 60)
         assert terminal.wait_for_text("low and medium on local models since", 40), terminal.text()
         terminal.send("$")
-        assert terminal.wait_for_text("What the models cost", 10), terminal.text()
+        for words in ("What the models cost", "LANE", "medium", "analyses", "anthropic:big", "ollama:qwen"):
+            assert terminal.wait_for_text(words, 20), terminal.text()
         seen = terminal.text()
         terminal.send("\x1b")
         terminal.read(0.5)
@@ -191,5 +192,3 @@ async def test_the_step_down_is_said_on_the_screen(tmp_path: Path, size: tuple[i
         seen = await asyncio.to_thread(functools.partial(watch, shop, tmp_path, size))
     assert "step-down ▲ low and medium on local models since" in seen
     assert "of $1.00" in seen
-    for words in ("LANE", "medium", "analyses", "MODEL", "anthropic:big", "ollama:qwen"):
-        assert words in seen, seen
