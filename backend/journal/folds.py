@@ -5,7 +5,7 @@ A member's row says whose it is (`alerts.fold`). It has no verdict of its own: i
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -45,22 +45,48 @@ class Member(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
-def put(connection: sqlite3.Connection, rows: Iterable[FoldRow], joined: Mapping[int, Sequence[int]]) -> None:
-    """Store folds as they are now, with the alerts that joined them: one statement a fold, whatever joined.
+_COLUMNS = len(FoldRow.__struct_fields__)
+_CHUNKS = 64, 16, 4, 1
+"""Rows a statement: Python gives the interpreter lock away at each, and waits for it while the loop works."""
 
-    An alert that has its verdict, or is of another fold already, stays as it is.
+
+def put(
+    connection: sqlite3.Connection,
+    rows: Sequence[FoldRow],
+    joined: Mapping[int, Sequence[int]],
+    told: Mapping[int, Sequence[int]],
+) -> None:
+    """Store folds as they are now, with the alerts that joined them, by leader.
+
+    Those in `told` have their verdict with it: their leader's is on disk. An alert that has its verdict, or
+    is of another fold already, stays as it is.
     """
-    connection.executemany(
-        "insert or replace into folds values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [msgspec.structs.astuple(row) for row in rows],
-    )
-    for leader, ids in joined.items():
-        connection.execute(
-            "update alerts set state = ?, fold = ?,"
-            " closed = coalesce((select closed from alerts where id = ?), ?)"
-            " where id in (select value from json_each(?)) and fold = 0 and state = ?",
-            (FOLDED, leader, leader, OPEN, json.dumps(list(ids)), QUEUED),
-        )
+    start = 0
+    for size in _CHUNKS:
+        while len(rows) - start >= size:
+            part = rows[start : start + size]
+            connection.execute(
+                "insert or replace into folds values " + ", ".join([_PLACES] * size),  # noqa: S608 - places alone
+                [value for row in part for value in msgspec.structs.astuple(row)],
+            )
+            start += size
+    members = [
+        (one, leader, state)
+        for state, by_leader in ((FOLDED, joined), (DONE, told))
+        for leader, ids in by_leader.items()
+        for one in ids
+    ]
+    if members:
+        connection.execute(_JOIN, (OPEN, json.dumps(members), QUEUED))
+
+
+_PLACES = f"({', '.join('?' * _COLUMNS)})"
+_JOIN = (
+    "update alerts set state = m.state, fold = m.leader,"
+    " closed = coalesce((select l.closed from alerts l where l.id = m.leader), ?)"
+    " from (select value ->> 0 as id, value ->> 1 as leader, value ->> 2 as state from json_each(?)) m"
+    " where alerts.id = m.id and alerts.fold = 0 and alerts.state = ?"
+)
 
 
 def sampled(connection: sqlite3.Connection, alert_id: int, leader: int) -> None:

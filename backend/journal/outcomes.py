@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -185,6 +185,31 @@ def put_history(
             " where rule_key = ? and entity_key = ?",
             (times, when_ms, path, path, times, rule_key, entity_key),
         )
+
+
+def put_seen(
+    connection: sqlite3.Connection, seen: Mapping[tuple[str, str], int], verdict: str, when_ms: int
+) -> None:
+    """Add the machine's verdict on many alerts to the summaries of their rule and entity, in one statement.
+
+    `seen`: alerts by rule and entity.
+    """
+    path = f'$."{verdict}"'
+    connection.execute(
+        "insert into history select value ->> 0, value ->> 1, value ->> 2, ?, ?,"
+        " json_object(?, value ->> 2), '{}', '', 0, '' from json_each(?) where true"
+        " on conflict (rule_key, entity_key) do update set seen = seen + excluded.seen,"
+        " last_ms = max(last_ms, excluded.last_ms),"
+        " verdicts = json_set(verdicts, ?, coalesce(json_extract(verdicts, ?), 0) + excluded.seen)",
+        (
+            when_ms,
+            when_ms,
+            verdict,
+            json.dumps([(*pair, times) for pair, times in seen.items()]),
+            path,
+            path,
+        ),
+    )
 
 
 def put_past(

@@ -55,7 +55,9 @@ class Fold:
     promoted: SafeText = NOTHING
     """Why it was put into the medium lane; empty where it was not."""
     verdict: str = ""
-    """The leader's verdict, once it is on disk."""
+    """The leader's verdict as policy has it, once it is on disk."""
+    said: str = ""
+    """The verdict as it was given, which the history counts."""
     closed: bool = False
     """A person has decided on it: what comes now begins a new one."""
 
@@ -111,5 +113,5 @@ def restored(row: FoldRow, head: Head, verdict: str) -> Fold:
     fold.sources, fold.destinations, fold.users = body.sources, body.destinations, body.users
     fold.samples = body.samples
     fold.promoted, fold.instructs = SafeText(body.promoted), body.instructs
-    fold.verdict = verdict
+    fold.verdict = fold.said = verdict
     return fold

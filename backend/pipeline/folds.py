@@ -20,13 +20,12 @@ from backend.alerts.text import SafeText
 from backend.analysis.likes import LOWERING
 from backend.clock import Clock
 from backend.journal import folds as stored
-from backend.journal import outcomes
 from backend.journal.store import Journal
-from backend.lanes import LANE_NUMBER
 from backend.patterns.baseline import Baseline
 from backend.pipeline.board import Board
 from backend.pipeline.fingerprint import Key, alike_key, entities, rule_of, same_keys
 from backend.pipeline.fold import Fold, FoldKind, begun, restored
+from backend.pipeline.fold_batch import FoldBatch
 from backend.pipeline.job import Job
 from backend.pipeline.looks import Looks
 from backend.pipeline.scheduler import Scheduler
@@ -61,16 +60,6 @@ class FoldCounts(msgspec.Struct, frozen=True, gc=False):
     """Alerts that another one stands for, since start."""
 
 
-class _Batch:
-    """What one delivery changed."""
-
-    def __init__(self) -> None:
-        self.touched: dict[int, Fold] = {}
-        self.joined: dict[int, list[int]] = {}
-        self.sampled: dict[int, int] = {}
-        self.promoted: dict[int, tuple[int, int]] = {}
-
-
 class Folds:
     """Used on the engine's loop only. What it decides is in the journal with the next group commit."""
 
@@ -86,11 +75,13 @@ class Folds:
         windows: Mapping[str, tuple[float, int]],
         medium_sla_s: float,
         changed: Callable[[int], None] = lambda _leader: None,
+        told: Callable[[str, int], None] | None = None,
     ) -> None:
         """`windows`: the lanes that fold alike alerts, each with its window in seconds and its samples.
 
         `settle` is told of leaders whose verdict their members may have, `changed` of those whose count is on
-        disk; `spawn` runs what is written.
+        disk; `spawn` runs what is written. Where nobody asks for single records, `told` hears how many
+        alerts of a lane had their verdict as they joined, as their leader had it; None: every one is settled.
         """
         self._journal = journal
         self._board = board
@@ -99,6 +90,7 @@ class Folds:
         self._spawn = spawn
         self._settle = settle
         self._changed = changed
+        self._told = told
         self._windows = {lane: (int(window * 1000), sample) for lane, (window, sample) in windows.items()}
         self._medium_sla_ms = int(medium_sla_s * 1000)
         self._open: OrderedDict[Key, Fold] = OrderedDict()
@@ -147,7 +139,7 @@ class Folds:
 
     def deliver(self, jobs: Sequence[Job]) -> None:
         """New alerts: those that stand for themselves get a row and a place in their lane, others count."""
-        batch = _Batch()
+        batch = FoldBatch()
         for job in jobs:
             keys: list[Key] = []
             fold = self._of(job, keys)
@@ -182,7 +174,7 @@ class Folds:
         key = alike_key(job.head)
         return (*key, INSTRUCTS) if self.looks.instructs(job) else key
 
-    def _begin(self, job: Job, keys: Sequence[Key], batch: _Batch) -> None:
+    def _begin(self, job: Job, keys: Sequence[Key], batch: FoldBatch) -> None:
         kind: FoldKind = "alike" if job.lane in self._windows and rule_of(job.head) else "same"
         fold = begun(job.alert_id, job.head, job.lane, kind, job.received_ms)
         reason = ""
@@ -195,12 +187,12 @@ class Folds:
         if reason and self._may_promote():
             fold.promoted = SafeText(reason)
             job.lane, job.deadline_ms = "medium", job.received_ms + self._medium_sla_ms
-            batch.promoted[job.alert_id] = (LANE_NUMBER[job.lane], job.deadline_ms)
+            batch.promoted[job.alert_id] = job.deadline_ms
         row = new_row(job)
         self._board.put(msgspec.structs.replace(row, promoted=fold.promoted) if fold.promoted else row)
         self._scheduler.offer(job)
 
-    def _join(self, fold: Fold, job: Job, batch: _Batch) -> None:
+    def _join(self, fold: Fold, job: Job, batch: FoldBatch) -> None:
         fold.add(job.head, job.received_ms)
         batch.touched[fold.leader] = fold
         self._folded[job.lane] = self._folded.get(job.lane, 0) + 1
@@ -218,7 +210,7 @@ class Folds:
                 batch.sampled[job.alert_id] = fold.leader
                 self._scheduler.offer(job)
                 return
-        batch.joined.setdefault(fold.leader, []).append(job.alert_id)
+        batch.join(fold, job, told=bool(fold.verdict) and self._told is not None)
 
     def _wants_sample(self, fold: Fold, job: Job) -> bool:
         """Whether this member is looked at by itself: the first new entity after the 10th, the 100th …"""
@@ -247,8 +239,8 @@ class Folds:
 
     # --- verdicts and people --------------------------------------------------------------------------------
 
-    def answered(self, alert_id: int, verdict: str) -> None:
-        """A leader or a sample has its verdict, on disk."""
+    def answered(self, alert_id: int, verdict: str, said: str = "") -> None:
+        """A leader or a sample has its verdict, on disk; `said`: as it was given, if policy has another."""
         sample = self._samples.pop(alert_id, None)
         if sample is not None:
             if sample.verdict in LOWERING and verdict not in LOWERING and not sample.promoted:
@@ -260,10 +252,10 @@ class Folds:
             if row is not None and row.count > 1:
                 self._settle(alert_id)  # too many folds came since: its members are still owed
             return
-        fold.verdict = verdict
+        fold.verdict, fold.said = verdict, said or verdict
         if alert_id in self._after_this:
             self._after_this.discard(alert_id)
-            batch = _Batch()
+            batch = FoldBatch()
             batch.touched[alert_id] = fold
             self._raise(fold, batch)
             self._write(batch)
@@ -317,13 +309,13 @@ class Folds:
 
     def promote(self, fold: Fold, reason: str) -> None:
         """Put a fold's leader into the medium lane, unless a person has it or the hour's limit is reached."""
-        batch = _Batch()
+        batch = FoldBatch()
         batch.touched[fold.leader] = fold
         self._promote(fold, reason, batch)
         self._show(fold)
         self._write(batch)
 
-    def _promote(self, fold: Fold, reason: str, batch: _Batch) -> None:
+    def _promote(self, fold: Fold, reason: str, batch: FoldBatch) -> None:
         """Put the leader into the medium lane, wherever it is by now; once a fold."""
         row = self._board.get(fold.leader)
         if fold.closed or (row is not None and row.state in ("claimed",)) or not self._may_promote():
@@ -334,9 +326,9 @@ class Folds:
             return
         self._raise(fold, batch)
 
-    def _raise(self, fold: Fold, batch: _Batch) -> None:
+    def _raise(self, fold: Fold, batch: FoldBatch) -> None:
         deadline_ms = self._clock.wall_ms() + self._medium_sla_ms
-        batch.promoted[fold.leader] = (LANE_NUMBER["medium"], deadline_ms)
+        batch.promoted[fold.leader] = deadline_ms
         job = Job(fold.leader, fold.head, fold.lane, fold.first_ms, deadline_ms, self._clock.mono())
         self._scheduler.withdraw(job)
         job.lane = "medium"
@@ -367,29 +359,21 @@ class Folds:
         if fold.count > 1 or fold.promoted:
             self._board.update(fold.leader, count=fold.count, last_ms=fold.last_ms, promoted=fold.promoted)
 
-    def _write(self, batch: _Batch) -> None:
-        rows = [fold.row() for fold in batch.touched.values()]
-        now = self._clock.wall_ms()
-
-        def put(connection: sqlite3.Connection) -> None:
-            for leader, (lane, deadline_ms) in batch.promoted.items():
-                outcomes.reopen(connection, [leader], now)
-                stored.promoted(connection, leader, lane, deadline_ms)
-            for alert_id, leader in batch.sampled.items():
-                stored.sampled(connection, alert_id, leader)
-            stored.put(connection, rows, batch.joined)
-
+    def _write(self, batch: FoldBatch) -> None:
         self._writing += 1
-        self._spawn(self._written(put, list(batch.touched.values())))
+        self._spawn(self._written(batch, batch.writing(self._clock.wall_ms())))
 
-    async def _written(self, put: Callable[[sqlite3.Connection], None], touched: Sequence[Fold]) -> None:
+    async def _written(self, batch: FoldBatch, put: Callable[[sqlite3.Connection], None]) -> None:
         try:
             await (await self._journal.write(put))
         finally:
             self._writing -= 1
-        for fold in touched:
+        for lane, count in batch.told_by_lane.items():
+            if self._told is not None:
+                self._told(lane, count)
+        for fold in batch.touched.values():
             self._changed(fold.leader)
-            if fold.verdict and fold.count > 1:
+            if fold.verdict and fold.leader in batch.joined:
                 self._settle(fold.leader)
 
 

@@ -14,7 +14,7 @@ import structlog
 
 from backend.alerts.model import Alert
 from backend.clock import Clock
-from backend.enrichment.history import Key, keys
+from backend.enrichment.history import keys
 from backend.journal import folds as stored
 from backend.journal import outcomes
 from backend.journal.folds import Member
@@ -80,6 +80,11 @@ class Members:
         task.add_done_callback(lambda _done: self._tasks.pop(leader, None))
 
     @property
+    def each(self) -> bool:
+        """Whether single members are asked for: by a sink, or by whoever hears of every verdict."""
+        return bool(self._sinks) or self._analysed is not None
+
+    @property
     def idle(self) -> bool:
         """Every member that may be told has been."""
         return not self._tasks
@@ -112,18 +117,15 @@ class Members:
         row = await self._journal.read(lambda reader: reader.alert(leader))
         if row is None or row.result is None:
             return False
-        each = bool(self._sinks) or self._analysed is not None
-        told = [self._result(member, leader, row.result, whole=each) for member in page]
+        told = [self._result(member, leader, row.result, whole=self.each) for member in page]
         deliveries = [(member.id, self._owed(member, alert, result)) for member, alert, result in told]
-        seen = Counter(keys(member.head) for member in page)
+        seen = Counter(pair for pair in (keys(member.head) for member in page) if all(pair))
         verdict = row.result.analysis.verdict.verdict
         when_ms = self._clock.wall_ms()
 
         def put(connection: sqlite3.Connection) -> None:
             stored.settled(connection, leader, page[-1].id)
-            for (rule_key, entity_key), times in seen.items():
-                if rule_key and entity_key:
-                    _count(connection, (rule_key, entity_key), verdict, when_ms, times)
+            outcomes.put_seen(connection, seen, verdict, when_ms)
             for alert_id, owed in deliveries:
                 outcomes.put_deliveries(connection, alert_id, owed, when_ms)
 
@@ -186,11 +188,4 @@ def with_evidence(result: Result, alert: Alert) -> Result:
 def _job(member: Member) -> Job:
     return Job(
         member.id, member.head, LANES[member.lane], member.received_ms, member.deadline_ms, queued_mono=0.0
-    )
-
-
-def _count(connection: sqlite3.Connection, pair: Key, verdict: str, when_ms: int, times: int) -> None:
-    rule_key, entity_key = pair
-    outcomes.put_history(
-        connection, rule_key=rule_key, entity_key=entity_key, verdict=verdict, when_ms=when_ms, times=times
     )

@@ -85,6 +85,7 @@ class Sharing:
             clock=clock,
             spawn=spawn,
             settle=self.members.settle,
+            told=None if self.members.each else lambda lane, count: tell(lane, count, 0),
             windows={
                 lane: (one.window_s or WINDOW_S, SAMPLE if one.sample is None else one.sample)
                 for lane, one in config.items()
@@ -131,7 +132,8 @@ class Sharing:
     def answered(self, job: Job, analysis: Analysis) -> None:
         """An alert has its verdict, on disk."""
         ruling = analysis.ruling
-        self.folds.answered(job.alert_id, ruling.verdict if ruling is not None else analysis.verdict.verdict)
+        said = analysis.verdict.verdict
+        self.folds.answered(job.alert_id, ruling.verdict if ruling is not None else said, said)
 
     def view(self, lane: str) -> Shared:
         """What a lane's alerts share now."""

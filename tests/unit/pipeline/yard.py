@@ -42,7 +42,7 @@ class SetClock(SystemClock):
 class Yard:
     """Everything between a stored alert and its verdict, as far as folds are concerned."""
 
-    def __init__(self, journal: Journal, clock: SetClock) -> None:
+    def __init__(self, journal: Journal, clock: SetClock, *, each: bool) -> None:
         self.journal = journal
         self.clock = clock
         self.board = Board()
@@ -67,6 +67,7 @@ class Yard:
             settle=self.members.settle,
             windows={"low": (3_600.0, 2)},
             medium_sla_s=900.0,
+            told=None if each else lambda lane, count: self._tell(lane, count, 0),
         )
         self.offset = 0
 
@@ -143,10 +144,13 @@ class Yard:
 
 
 @asynccontextmanager
-async def open_yard(folder: Path) -> AsyncIterator[Yard]:
-    """A yard over a journal in `folder`, with what an earlier one left there."""
+async def open_yard(folder: Path, *, each: bool = True) -> AsyncIterator[Yard]:
+    """A yard over a journal in `folder`, with what an earlier one left there.
+
+    `each`: members are settled one by one, as where a sink wants their records; else as they join.
+    """
     async with open_journal(folder) as journal:
-        yard = Yard(journal, SetClock())
+        yard = Yard(journal, SetClock(), each=each)
         for row in await open_rows(journal):
             yard.board.put(row)
         place = await journal.read(lambda reader: reader.position("s", "p0"))
