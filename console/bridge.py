@@ -11,8 +11,8 @@ from backend.api import Snapshot
 from console.port import EnginePort
 
 POLL_S = 0.1
-FRAME_S = 1 / 20
-"""What is being written is taken this often: a token waits 25 ms for its frame in the mean, 50 at most."""
+FRAME_S = 1 / 30
+"""What is being written is taken this often: a token waits 17 ms for its frame in the mean, 33 at most."""
 
 
 class BridgeView(Protocol):

@@ -41,7 +41,9 @@ class CanaryWatch:
         """Take some more; True once the token has come."""
         if not self.tripped:
             seen = self._tail + _NOT_A_SIGN.sub("", text).casefold()
-            self._begun = self._beginning.search(seen) is not None
+            # Where nothing had begun, what begins now ends in what is new.
+            known = 0 if self._begun else max(0, len(self._tail) - SHOWN_AT_MOST)
+            self._begun = self._beginning.search(seen, known) is not None
             self.tripped = self._begun and any(form in seen for form in self._forms)
             self._tail = seen[-self._keep :]
         return self.tripped
