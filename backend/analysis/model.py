@@ -132,6 +132,11 @@ class Analysis(msgspec.Struct, frozen=True):
     ruling: Ruling | None = None
     """What code lets it do; None until the gate has looked at it."""
 
+    @property
+    def ruled(self) -> str:
+        """The verdict that counts: the ruling's, where there is one."""
+        return self.ruling.verdict if self.ruling is not None else self.verdict.verdict
+
 
 # --- the transcript: what the investigation pane shows, event by event -----------------------------------
 

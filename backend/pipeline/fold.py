@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from backend.alerts.model import NOTHING, Head
+from backend.alerts.model import NOTHING, DataClass, Head
 from backend.alerts.text import SafeText
 from backend.journal.folds import FoldRow
 from backend.lanes import LANE_NUMBER, LANES
@@ -55,9 +55,9 @@ class Fold:
     promoted: SafeText = NOTHING
     """Why it was put into the medium lane; empty where it was not."""
     verdict: str = ""
-    """The leader's verdict as policy has it, once it is on disk."""
-    said: str = ""
-    """The verdict as it was given, which the history counts."""
+    """The leader's verdict, once it is on disk."""
+    data: DataClass = "local-only"
+    """What may be done with its members' data."""
     closed: bool = False
     """A person has decided on it: what comes now begins a new one."""
 
@@ -113,5 +113,5 @@ def restored(row: FoldRow, head: Head, verdict: str) -> Fold:
     fold.sources, fold.destinations, fold.users = body.sources, body.destinations, body.users
     fold.samples = body.samples
     fold.promoted, fold.instructs = SafeText(body.promoted), body.instructs
-    fold.verdict = fold.said = verdict
+    fold.verdict = verdict
     return fold

@@ -38,7 +38,7 @@ class FoldBatch:
         self.told_by_lane[job.lane] += 1
         pair = keys(job.head)
         if all(pair):
-            self._seen[fold.said][pair] += 1
+            self._seen[fold.verdict][pair] += 1
 
     def writing(self, now_ms: int) -> Callable[[sqlite3.Connection], None]:
         """What stores it, for the journal's writer; folds are taken as they are now."""

@@ -119,11 +119,12 @@ class Folds:
             alert = await self._journal.read(operator.methodcaller("alert", row.leader))
             if alert is None or alert.closed == 2:
                 continue
-            verdict = alert.result.analysis.verdict.verdict if alert.result is not None else ""
+            verdict = alert.result.analysis.ruled if alert.result is not None else ""
             fold = restored(row, alert.head, verdict)
+            fold.data = self.data_of(alert.source)
             alike = (*alike_key(alert.head), *((INSTRUCTS,) if fold.instructs else ()))
             own = [alike] if fold.kind == "alike" else same_keys(alert.head, alert.raw)
-            self._keep(fold, [(self.data_of(alert.source), *key) for key in own])
+            self._keep(fold, [(fold.data, *key) for key in own])
             self._rows[fold.lane] = self._rows.get(fold.lane, 0) + (fold.count > 1)
             self._show(fold)
         pairs, rules, began = await self._journal.read(lambda reader: stored.known(reader.connection))
@@ -177,6 +178,7 @@ class Folds:
     def _begin(self, job: Job, keys: Sequence[Key], batch: FoldBatch) -> None:
         kind: FoldKind = "alike" if job.lane in self._windows and rule_of(job.head) else "same"
         fold = begun(job.alert_id, job.head, job.lane, kind, job.received_ms)
+        fold.data = job.data
         reason = ""
         if kind == "alike":
             self._rate(fold).add(job.received_ms, SURGE_FACTOR, SURGE_LEAST)
@@ -239,8 +241,8 @@ class Folds:
 
     # --- verdicts and people --------------------------------------------------------------------------------
 
-    def answered(self, alert_id: int, verdict: str, said: str = "") -> None:
-        """A leader or a sample has its verdict, on disk; `said`: as it was given, if policy has another."""
+    def answered(self, alert_id: int, verdict: str) -> None:
+        """A leader or a sample has its verdict, on disk."""
         sample = self._samples.pop(alert_id, None)
         if sample is not None:
             if sample.verdict in LOWERING and verdict not in LOWERING and not sample.promoted:
@@ -252,7 +254,7 @@ class Folds:
             if row is not None and row.count > 1:
                 self._settle(alert_id)  # too many folds came since: its members are still owed
             return
-        fold.verdict, fold.said = verdict, said or verdict
+        fold.verdict = verdict
         if alert_id in self._after_this:
             self._after_this.discard(alert_id)
             batch = FoldBatch()
@@ -331,7 +333,7 @@ class Folds:
         batch.promoted[fold.leader] = deadline_ms
         job = Job(fold.leader, fold.head, fold.lane, fold.first_ms, deadline_ms, self._clock.mono())
         self._scheduler.withdraw(job)
-        job.lane = "medium"
+        job.lane, job.data = "medium", fold.data
         self._scheduler.put_back(job)
         self._board.update(fold.leader, lane="medium", deadline_ms=deadline_ms, state="queued", decided_by="")
 

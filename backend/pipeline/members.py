@@ -120,7 +120,7 @@ class Members:
         told = [self._result(member, leader, row.result, whole=self.each) for member in page]
         deliveries = [(member.id, self._owed(member, alert, result)) for member, alert, result in told]
         seen = Counter(pair for pair in (keys(member.head) for member in page) if all(pair))
-        verdict = row.result.analysis.verdict.verdict
+        verdict = row.result.analysis.ruled
         when_ms = self._clock.wall_ms()
 
         def put(connection: sqlite3.Connection) -> None:
@@ -159,7 +159,7 @@ class Members:
             alert = self._build_alert(member.raw, member.head, member.source)
         except Exception:  # its head is known all the same
             log.exception("alert could not be built", alert_id=member.id)
-            alert = Alert(member.head, member.raw)
+            alert = Alert(member.head, member.raw, data="local-only")  # the strictest, where it is not known
         return member, alert, with_evidence(own, alert)
 
     def _owed(self, member: Member, alert: Alert | None, result: Result) -> list[outcomes.Delivery]:

@@ -131,9 +131,7 @@ class Sharing:
 
     def answered(self, job: Job, analysis: Analysis) -> None:
         """An alert has its verdict, on disk."""
-        ruling = analysis.ruling
-        said = analysis.verdict.verdict
-        self.folds.answered(job.alert_id, ruling.verdict if ruling is not None else said, said)
+        self.folds.answered(job.alert_id, analysis.ruled)
 
     def view(self, lane: str) -> Shared:
         """What a lane's alerts share now."""
