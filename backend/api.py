@@ -33,6 +33,11 @@ from backend.fold_views import FoldView as FoldView
 from backend.fold_views import MemberView as MemberView
 from backend.fold_views import SeenBefore as SeenBefore
 from backend.lanes import LANES as LANES
+from backend.order_views import AheadView as AheadView
+from backend.order_views import LimitView as LimitView
+from backend.order_views import OrderView as OrderView
+from backend.order_views import RoomView as RoomView
+from backend.order_views import TogetherView as TogetherView
 from backend.patterns.view import PatternsView as PatternsView
 from backend.sources.base import SourceStatus as SourceStatus
 
@@ -41,7 +46,8 @@ MACHINE = "watchfloor"
 
 STAGES = ("ingest", "route", "enrich", "analyse", "act")
 
-RowState = Literal["queued", "enriching", "analysing", "triaged", "claimed", "closed"]
+RowState = Literal["queued", "enriching", "analysing", "paused", "triaged", "claimed", "closed"]
+"""`paused`: queued again, with what was written of its analysis kept; a critical alert took its model."""
 Disposition = Literal["True Positive", "False Positive", "Benign", "Suspicious", "Insufficient Data"]
 
 
@@ -85,6 +91,9 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     """When the latest of them came; 0 where it stands for itself alone."""
     promoted: SafeText = SafeText("")
     """Why its fold was put into the medium lane; empty where it was not."""
+
+    owed: bool = False
+    """The playbook stood in while models were down: a model will analyse it when one is back."""
 
     @property
     def severity_id(self) -> int:
@@ -171,6 +180,18 @@ class SpeculationView(msgspec.Struct, frozen=True, gc=False):
     """The part of it that went into calls cancelled halfway and alerts that nobody opened."""
 
 
+class CatchUpView(msgspec.Struct, frozen=True, gc=False):
+    """Alerts that the playbook judged while models were down, and what has become of them since start."""
+
+    owed: int = 0
+    """Still to be analysed by a model, open ones alone."""
+    running: int = 0
+    done: int = 0
+    """Analysed by a model since."""
+    given_up: int = 0
+    """Left with the playbook's verdict: too old, too many, or no model's answer could be used."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything the main screen shows, published at most ten times a second by swapping a reference."""
 
@@ -203,6 +224,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     trouble: tuple[str, ...] = ()
     """What is wrong now and what is being done about it, one line each, worst first."""
     speculation: SpeculationView = SpeculationView()
+    catch_up: CatchUpView = CatchUpView()
     patterns: PatternsView = PatternsView()
     """What is done with raw events: Sigma rules, and patterns of lines."""
 

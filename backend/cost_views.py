@@ -26,7 +26,7 @@ class Saving(msgspec.Struct, frozen=True, gc=False):
     """What one means has saved this day; `backend.analysis.savings` says by which rule."""
 
     by: str
-    """prompt_cache, folds, answers, batches or tiers."""
+    """prompt_cache, folds, answers, batches, tiers or first_ask."""
     usd: float
 
 

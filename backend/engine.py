@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from backend.alerts.secrets import mask as mask_secrets
-from backend.api import Command, CostView, Detail, LaneView, Reply, Snapshot, TranscriptSlice
+from backend.api import Command, CostView, Detail, LaneView, OrderView, Reply, Snapshot, TranscriptSlice
 from backend.bench import (
     BenchError,
     GuardReport,
@@ -231,6 +231,15 @@ class Engine:
             refused.set_result(SentView(alert_id, note=self._failed or "the engine is not running"))
             return refused
         return asyncio.run_coroutine_threadsafe(self._runtime.sending.view(alert_id), loop)
+
+    def why(self, alert_id: int) -> "concurrent.futures.Future[OrderView]":
+        """Where an alert stands in the scheduler, what goes before it, what its models have room for."""
+        loop = self._loop
+        if loop is None or self._ended.is_set():
+            refused: concurrent.futures.Future[OrderView] = concurrent.futures.Future()
+            refused.set_result(OrderView(alert_id, note=self._failed or "the engine is not running"))
+            return refused
+        return asyncio.run_coroutine_threadsafe(self._runtime.order.view(alert_id), loop)
 
     def send(self, command: Command) -> "concurrent.futures.Future[Reply]":
         """Ask for something; the future is done when it is done, or why not."""

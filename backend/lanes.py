@@ -14,6 +14,9 @@ LANE_SLA_S: dict[str, float | None] = {
 
 LANE_NUMBER: dict[str, int] = {lane: number for number, lane in enumerate(LANES)}
 
+URGENT: frozenset[str] = frozenset({"critical", "high"})
+"""Lanes whose alerts are never left to less than their own models."""
+
 _BY_SEVERITY: dict[int, str] = {6: "critical", 5: "critical", 4: "high", 3: "medium", 2: "low", 1: "low"}
 
 

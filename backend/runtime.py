@@ -13,7 +13,7 @@ from backend.alerts.model import Alert, DeadLetter, Head, Record
 from backend.alerts.registry import build_alert
 from backend.alerts.text import safe
 from backend.analysis.ledger import LedgerEntry
-from backend.api import Command, Reply, Snapshot
+from backend.api import CatchUpView, Command, Reply, Snapshot, SpeculationView
 from backend.assembly import build_enrichers, open_feeds, open_patterns, open_sinks
 from backend.background import Background, Booking
 from backend.clock import Clock
@@ -33,6 +33,7 @@ from backend.pipeline.ingest import Ingest
 from backend.pipeline.investigations import Investigations, told
 from backend.pipeline.job import Job
 from backend.pipeline.models import Models
+from backend.pipeline.order import Order
 from backend.pipeline.outbox import Outbox
 from backend.pipeline.pool import Pool
 from backend.pipeline.private import DataClasses, SentLog
@@ -43,7 +44,7 @@ from backend.pipeline.route import Router
 from backend.pipeline.scheduler import Scheduler
 from backend.pipeline.sending import Sending
 from backend.pipeline.sharing import FoldFinding, Sharing
-from backend.pipeline.speculation import Speculation
+from backend.pipeline.spare_time import SpareTime
 from backend.pipeline.verdicts import analysed_row, last_resort, new_row
 from backend.pipeline.work import Analysed
 from backend.settings import Settings
@@ -81,8 +82,7 @@ class Runtime:
             SettingsError: something in the settings can't be used.
         """
         self._settings = settings
-        self._clock = clock
-        self._home = home
+        self._clock, self._home = clock, home
         self._on_analysed = on_analysed
         self._on_dead = on_dead
         self._feeds = Feeds(open_feeds(settings, clock), clock)
@@ -97,11 +97,10 @@ class Runtime:
         self._classes = DataClasses(settings.sources, [feed.source.name for feed in self._feeds.all])
         self._models.audit = SentLog(self._journal, self._background.spawn, clock, settings.privacy).keep
         self._enrichers: Sequence[Enricher] = ()
-        self._stages = StageTimes()
-        self._board = Board()
+        self._stages, self._board = StageTimes(), Board()
         self._scores = {lane: LaneScore() for lane in LANES}
         self._low_taken = 0.0
-        refill = functools.partial(unfinished, self._journal, clock)
+        refill = functools.partial(unfinished, self._journal, clock, data_of=self._classes.of)
         self._scheduler = Scheduler(refill, pause=clock.sleep, hold=self._intake_first, now_ms=clock.wall_ms)
         self._scheduler.admit = self._models.admits
         self._patterns = open_patterns(settings, clock, home)
@@ -126,12 +125,13 @@ class Runtime:
         self.investigations = Investigations(self._journal, self._board, self._build_alert)
         ladder = functools.partial(self._models.ladder, watched=True)
         self.sending = Sending(self._journal, self._build_alert, ladder, clock)
+        self.order = Order(self._board, self._scheduler, self._sharing.batches, self._models.rooms, clock)
         self.loop_lag = Window()
         self._start_trouble: list[str] = []
         self._commands: Commands | None = None
         self._pool: Pool | None = None
         self._questions: Questions | None = None
-        self._speculation: Speculation | None = None
+        self._spare_time: SpareTime | None = None
         self._caches: PromptCaches | None = None
         self._builder = SnapshotBuilder(
             clock=clock,
@@ -148,7 +148,8 @@ class Runtime:
             loop_lag=self.loop_lag,
             patterns=lambda: self._patterns.view,
             shared=self._sharing.view,
-            speculation=lambda: self._foresight.view(self._speculation.running if self._speculation else 0),
+            speculation=lambda: self._spare_time.foreseen() if self._spare_time else SpeculationView(),
+            catch_up=lambda: self._spare_time.caught_up() if self._spare_time else CatchUpView(),
         )
 
     async def open(self) -> None:
@@ -158,6 +159,7 @@ class Runtime:
             JournalError: the journal can't be used.
         """
         await asyncio.to_thread(self._journal.open)
+        await self._classes.remember(self._journal)
         if self._settings.demo:
             from backend.demo import furnish  # only the demo pays for it
 
@@ -192,7 +194,8 @@ class Runtime:
     def _wire(self) -> None:
         history = next((e for e in self._enrichers if isinstance(e, HistoryEnricher)), None)
         actor = self._settings.ui.actor or "analyst"
-        self._caches = self._models.prompt_caches(self._scheduler.at_work)
+        self._caches = self._models.prompt_caches(self._scheduler.at_work, self._sharing.batches.coming)
+        self._sharing.batches.opened = self._caches.forming
         self._booking.told = (self._foresight.booked, self._caches.booked)
         work = BatchingWork(
             journal=self._journal,
@@ -212,7 +215,8 @@ class Runtime:
             warm=self._caches.begin,
             gate=build_gate(self._settings.policy),
         )
-        work.batcher, work.batched = self._models.batcher, self._sharing.batched
+        work.batcher, work.together = self._models.batcher, self._caches.batch
+        work.batched = self._sharing.batched
         self._pool = Pool(
             self._scheduler,
             work.share,
@@ -220,6 +224,7 @@ class Runtime:
             self._clock,
             size=self._models.workers,
             batches=self._sharing.batches,
+            requeued=work.waits_again,
         )
         self._questions = Questions(
             journal=self._journal,
@@ -230,19 +235,17 @@ class Runtime:
             clock=self._clock,
             actor=actor,
         )
-        self._speculation = Speculation(
-            scheduler=self._scheduler,
-            board=self._board,
+        self._spare_time = SpareTime(
+            self._settings,
+            (self._journal, self._board, self._scheduler, self._clock),
+            work=work,
+            models=self._models,
+            pool=self._pool,
             investigations=self.investigations,
             foresight=self._foresight,
-            again=lambda job: work.again(job, self._models.spare_ladder(job.lane)),
-            has_spare=self._models.has_spare,
-            wanted=self._models.ledger.used,
-            clock=self._clock,
             actor=actor,
-            enabled=self._settings.speculation.enabled,
+            one_verdict=self._on_analysed is not None,
         )
-        self._models.on_need(self._speculation.give_way, self._pool.preempt)
         self._commands = Commands(
             journal=self._journal,
             board=self._board,
@@ -252,19 +255,20 @@ class Runtime:
             ask=self._questions.ask,
             clock=self._clock,
             actor=actor,
-            look=self._speculation.look,
-            adopt=self._speculation.adopt,
+            look=self._spare_time.look,
+            adopt=self._spare_time.adopt,
         )
         for name, parser in self._parsers.items():
             self._ingest.register(name, parser)
 
     async def run(self) -> None:
         """Read, analyse and deliver until cancelled."""
-        assert self._pool is not None  # noqa: S101  # `open` has made it
+        assert self._pool is not None and self._spare_time is not None  # noqa: S101  # `open` made both
         async with asyncio.TaskGroup() as group:
             for feed in self._feeds.all:
                 group.create_task(self._feeds.run(feed, self._ingest), name=f"source-{feed.source.name}")
             group.create_task(self._pool.run(), name="pool")
+            group.create_task(self._spare_time.run(), name="catch-up")
             group.create_task(self._outbox.run(), name="outbox")
             group.create_task(self._patterns.run(self._ingest), name="patterns")
 
@@ -272,7 +276,7 @@ class Runtime:
         """Close models, enrichers, sinks and, last, the journal; a part that fails does not stop the rest."""
         if self._questions is not None:
             await self._questions.close()
-        for ahead in (self._sharing, self._speculation, self._caches, self._patterns):
+        for ahead in (self._sharing, self._spare_time, self._caches, self._patterns):
             if ahead is not None:
                 await ahead.close()
         await self.investigations.close()
@@ -296,13 +300,13 @@ class Runtime:
         except JournalError as error:
             return Reply(False, str(error))
         finally:
-            if self._speculation is not None:
-                self._speculation.review()
+            if self._spare_time is not None:
+                self._spare_time.review()
 
     def watch(self, alert_id: int) -> None:
         """Somebody opens an alert: its detail and transcript are published from now on."""
-        if self._speculation is not None:
-            self._speculation.opened(alert_id)
+        if self._spare_time is not None:
+            self._spare_time.opened(alert_id)
         self.investigations.watch(alert_id)
 
     def _intake_first(self) -> bool:
@@ -323,8 +327,8 @@ class Runtime:
     def snapshot(self) -> Snapshot:
         """The state now."""
         self._scheduler.nudge()
-        if self._speculation is not None:
-            self._speculation.tick()
+        if self._spare_time is not None:
+            self._spare_time.tick()
         return self._builder.build()
 
     @property
@@ -345,8 +349,7 @@ class Runtime:
 
     def _trouble(self) -> list[str]:
         lines = [self._journal.stalled, *self._feeds.trouble, *self._models.trouble()]
-        lines.extend(self._outbox.trouble.values())
-        lines.extend(self._start_trouble)
+        lines += [*self._outbox.trouble.values(), *self._start_trouble]
         lines.extend(getattr(enricher, "problem", "") for enricher in self._enrichers)
         lines += [*self._patterns.trouble(), self._pool.trouble if self._pool is not None else ""]
         lines.extend(
@@ -355,7 +358,7 @@ class Runtime:
             for lane in LANES
             if self._scheduler.folding(lane)
         )
-        lines += self._sharing.trouble()
+        lines += [*self._sharing.trouble(), self._spare_time.trouble() if self._spare_time else ""]
         return [str(safe(line, 300)) for line in lines if line]
 
     def _build_alert(self, raw: bytes, head: Head, source: str) -> Alert:
@@ -366,11 +369,8 @@ class Runtime:
 
     def _dead(self, record: Record, letter: DeadLetter) -> None:
         if self._on_dead is not None:
-            self._on_dead(
-                DeadNote(
-                    record.source, record.partition, record.offset, letter.sub, letter.reason, letter.raw
-                )
-            )
+            place = record.source, record.partition, record.offset
+            self._on_dead(DeadNote(*place, letter.sub, letter.reason, letter.raw))
 
     def _analysed(self, analysed: Analysed) -> None:
         job = analysed.job
@@ -388,8 +388,8 @@ class Runtime:
         self._models.analysed(job.lane, analysed.result.analysis)
         if self._on_analysed is not None:
             self._on_analysed(analysed)
-        if self._speculation is not None:
-            self._speculation.answered(job.alert_id, analysed.result.analysis)
+        if self._spare_time is not None:
+            self._spare_time.answered(job.alert_id, analysed.result.analysis)
         self._sharing.answered(job, analysed.result.analysis)
         self.investigations.settled(job.alert_id)
         self._outbox.kick()

@@ -13,10 +13,20 @@ import platformdirs
 
 from backend.lanes import LANE_SLA_S, LANES
 from backend.providers.config import MAX_CONNECTIONS
-from backend.settings_errors import in_words, nearest, one_line, unknown_keys
+from backend.settings_errors import (
+    LARGEST,
+    enforce_problem,
+    first_ask_problem,
+    in_words,
+    nearest,
+    one_line,
+    too_small,
+    unknown_keys,
+)
 from backend.settings_tables import (
     AssetsConfig,
     BudgetConfig,
+    CatchUpConfig,
     EnrichmentConfig,
     GeoipConfig,
     HistoryConfig,
@@ -59,8 +69,6 @@ __all__ = [
 ]
 
 MAX_SECRET_BYTES = 64 * 1024
-LARGEST = 1e12
-"""No number of the file is sensibly as large."""
 
 
 class SettingsError(Exception):
@@ -75,6 +83,7 @@ class Settings(Table):
     lanes: dict[str, LaneConfig] = msgspec.field(default_factory=dict)
     budget: BudgetConfig = msgspec.field(default_factory=BudgetConfig)
     speculation: SpeculationConfig = msgspec.field(default_factory=SpeculationConfig)
+    catch_up: CatchUpConfig = msgspec.field(default_factory=CatchUpConfig)
     policy: PolicyConfig = msgspec.field(default_factory=PolicyConfig)
     privacy: PrivacyConfig = msgspec.field(default_factory=PrivacyConfig)
     enrichment: EnrichmentConfig = msgspec.field(default_factory=EnrichmentConfig)
@@ -170,6 +179,7 @@ def use_model(settings: Settings, spec: str, base_url: str | None = None) -> Non
     for lane in LANES:
         lane_config = settings.lanes.setdefault(lane, LaneConfig())
         lane_config.models = ["cli"] if provider != "playbook" else []
+        lane_config.first_ask = None
 
 
 def _model(settings: Settings, provider: str, name: str, base_url: str | None) -> ModelConfig:
@@ -287,8 +297,9 @@ def _check(settings: Settings, where: str) -> None:
                 )
     for name, model in settings.models.items():
         _check_model(name, model, where)
+    _check_first_asks(settings, where)
     for place, key, value, least in _numbers(settings):
-        wrong = _too_small(value, least)
+        wrong = too_small(value, least)
         if wrong:
             raise SettingsError(f"config {where}: [{place}] {key} = {value} must be {wrong}")
     try:
@@ -305,6 +316,14 @@ def _check(settings: Settings, where: str) -> None:
     if not 0 <= settings.speculation.max_share <= 1:
         raise SettingsError(f"config {where}: [speculation] max_share must be from 0 to 1")
     _check_policy(settings.policy, where)
+
+
+def _check_first_asks(settings: Settings, where: str) -> None:
+    providers = {name: model.provider for name, model in settings.models.items()}
+    for lane, config in settings.lanes.items():
+        wrong = first_ask_problem(lane, config.first_ask, providers, settings.chain(lane))
+        if wrong:
+            raise SettingsError(f"config {where}: [lanes.{lane}] first_ask {wrong}")
 
 
 def _check_policy(policy: PolicyConfig, where: str) -> None:
@@ -324,24 +343,13 @@ def _check_policy(policy: PolicyConfig, where: str) -> None:
 def _check_model(name: str, model: ModelConfig, where: str) -> None:
     if model.provider != "playbook" and not model.model:
         raise SettingsError(f"config {where}: [models.{name}] needs the key 'model'")
+    if wrong := enforce_problem(model.enforce, model.provider, model.base_url):
+        raise SettingsError(f"config {where}: [models.{name}] enforce {wrong}")
     if model.max_concurrency > MAX_CONNECTIONS:
         raise SettingsError(
             f"config {where}: [models.{name}] max_concurrency = {model.max_concurrency} must be "
             f"{MAX_CONNECTIONS} or less: a model has no more connections"
         )
-
-
-def _too_small(value: float | None, least: float | None) -> str:
-    """What a number should be instead; empty where it is all right."""
-    if value is None:
-        return ""
-    if not -LARGEST < value < LARGEST:  # infinities and "not a number" too
-        return f"a number below {LARGEST:.0e}"
-    if least is None:
-        return "" if value >= 0 else "0 or more"
-    if least == 0:
-        return "" if value > 0 else "above 0"
-    return "" if value >= least else f"{least:g} or more"
 
 
 def _numbers(settings: Settings) -> Iterator[tuple[str, str, float | None, float | None]]:
@@ -373,6 +381,7 @@ def _numbers(settings: Settings) -> Iterator[tuple[str, str, float | None, float
     yield "privacy", "keep_sent_days", settings.privacy.keep_sent_days, None
     yield "privacy", "keep_sent_mb", settings.privacy.keep_sent_mb, None
     yield "policy", "min_facts", settings.policy.min_facts, 1
+    yield "catch_up", "max_age_hours", settings.catch_up.max_age_hours, 0
     yield "enrichment", "budget_ms", settings.enrichment.budget_ms, 0
     patterns = settings.patterns
     yield "patterns", "learn_minutes", patterns.learn_minutes, None

@@ -4,10 +4,14 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from backend.lanes import URGENT
+
+LARGEST = 1e12
+"""No number of the file is sensibly as large."""
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
@@ -26,6 +30,41 @@ def nearest(word: str, known: tuple[str, ...]) -> str:
     if close:
         return f"; did you mean '{close[0]}'?"
     return f"; known are {', '.join(known)}" if known else ""
+
+
+def first_ask_problem(lane: str, name: str | None, models: Mapping[str, str], chain: Sequence[str]) -> str:
+    """What is wrong with a lane's `first_ask`, to stand behind it; empty where it is all right.
+
+    `models` are those of the file with their providers, `chain` the lane's own.
+    """
+    first = chain[0] if chain else "playbook"
+    wrong = ""
+    if name is None:
+        return ""
+    if lane in URGENT:
+        wrong = "is for medium, low and raw: critical and high ask their own models at once"
+    elif name not in models:
+        wrong = f"names model '{name}', but there is no [models.{name}]{nearest(name, tuple(models))}"
+    elif models[name] == "playbook":
+        wrong = f"= '{name}' is the playbook, which judges every answer anyway; name a small model"
+    elif first == "playbook":
+        wrong = "has nothing to spare: the lane asks no model; leave it out"
+    elif first == name:
+        wrong = f"= '{name}' is asked in full anyway; name a cheaper model or leave it out"
+    return wrong
+
+
+def enforce_problem(enforce: str | None, provider: str, base_url: str | None) -> str:
+    """What is wrong with a model's `enforce`, to stand behind it; empty where it is all right."""
+    if (
+        enforce is None
+        or (provider == "openai" and base_url)
+        or (provider == "ollama" and enforce == "schema")
+    ):
+        return ""
+    if provider == "ollama":
+        return "= 'grammar' is llama.cpp's; ollama takes 'schema'"
+    return "is for servers of your own: provider 'openai' with a base_url, or 'ollama'; leave it out"
 
 
 def one_line(text: object) -> str:
@@ -128,3 +167,16 @@ def _kind(found: re.Match[str]) -> str:
 
 def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
+
+
+def too_small(value: float | None, least: float | None) -> str:
+    """What a number should be instead; empty where it is all right."""
+    if value is None:
+        return ""
+    if not -LARGEST < value < LARGEST:  # infinities and "not a number" too
+        return f"a number below {LARGEST:.0e}"
+    if least is None:
+        return "" if value >= 0 else "0 or more"
+    if least == 0:
+        return "" if value > 0 else "above 0"
+    return "" if value >= least else f"{least:g} or more"

@@ -68,6 +68,10 @@ class ModelConfig(Table):
     tokens_per_minute: int | None = None
     max_tokens: int = 1024
     """Longest answer, in output tokens."""
+    enforce: Literal["grammar", "schema"] | None = None
+    """For models of your own that do not keep to the answer's form by themselves: the server is made to.
+    `grammar` (llama.cpp): the verdict line, then Markdown; `schema` (llama.cpp, vLLM, Ollama …): the verdict
+    line alone."""
     usd_per_mtok_input: float | None = None
     """Overrides the price list, dollars per million input tokens."""
     usd_per_mtok_output: float | None = None
@@ -98,6 +102,10 @@ class LaneConfig(Table):
     hedge_after_s: float | None = None
     """Seconds without content after which the next model is started beside the first; 0 never does. The
     critical lane's own is a share of its first model's `first_token_timeout_s`; the other lanes do not."""
+    first_ask: str | None = None
+    """medium, low and raw: name of a `[models]` table that is asked a short question before the chain, about
+    alerts analysed by themselves. Its answer stands where it is sure, borne out and no milder than rules
+    alone; it rests while the questions cost more than they save (`backend.analysis.paying`). None: nobody."""
 
 
 class BudgetConfig(Table):
@@ -124,6 +132,14 @@ class SpeculationConfig(Table):
     enabled: bool = True
     max_share: float = 0.15
     """Largest share of this day's spend that may have gone into analyses which nobody has opened, 0 to 1."""
+
+
+class CatchUpConfig(Table):
+    """`[catch_up]`: analysing again what the playbook judged while every model was down, once one is back."""
+
+    enabled: bool = True
+    max_age_hours: float = 8.0
+    """Alerts received longer ago keep the playbook's verdict: a shift has passed, and a person has looked."""
 
 
 class PatternsConfig(Table):

@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from backend.api import CostView, LaneView, ModelView, PatternsView, Row, Snapshot, SpeculationView
+from backend.api import (
+    CatchUpView,
+    CostView,
+    LaneView,
+    ModelView,
+    PatternsView,
+    Row,
+    Snapshot,
+    SpeculationView,
+)
 from backend.clock import Clock
 from backend.lanes import LANES
 from backend.pipeline.board import Board
@@ -47,6 +56,7 @@ class SnapshotBuilder:
         trouble: Callable[[], Sequence[str]],
         loop_lag: Window,
         speculation: Callable[[], SpeculationView] = SpeculationView,
+        catch_up: Callable[[], CatchUpView] = CatchUpView,
         patterns: Callable[[], PatternsView] = PatternsView,
         shared: Callable[[str], Shared] = lambda _lane: Shared(),
     ) -> None:
@@ -64,6 +74,7 @@ class SnapshotBuilder:
         self._trouble = trouble
         self._loop_lag = loop_lag
         self._speculation = speculation
+        self._catch_up = catch_up
         self._patterns = patterns
         self._shared = shared
         self._rows: tuple[Row, ...] = ()
@@ -101,6 +112,7 @@ class SnapshotBuilder:
             engine_lag_ms=_steady(self._loop_lag.quantile(now, 0.99) or 0.0, last),
             trouble=tuple(self._trouble()),
             speculation=self._speculation(),
+            catch_up=self._catch_up(),
             patterns=self._patterns(),
         )
         if last is not None and _same(fresh, last):

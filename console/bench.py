@@ -130,7 +130,8 @@ def _patterns(sizes: BenchSizes) -> Iterator[Measured]:
 
 
 def _ahead(sizes: BenchSizes) -> Iterator[Measured]:
-    yield _told(asyncio.run(bench_ahead(seed=sizes.seed, scale=sizes.scale)), ahead_lines)
+    for report in asyncio.run(bench_ahead(seed=sizes.seed, scale=sizes.scale)):
+        yield _told(report, ahead_lines)
 
 
 def _cost(sizes: BenchSizes) -> Iterator[Measured]:

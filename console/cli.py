@@ -272,7 +272,7 @@ def bench(
         ingest (Kafka to journal), stream (a model's tokens to transcript and screen), screen (ingest with the
         console open), storm (storms, outages and a day under a virtual clock), patterns (raw lines mined),
         guard (what a model can do that obeys whoever writes the alerts), ahead (waiting at an opened alert
-        with looking ahead and without, six minutes), cost (recorded alerts at their own times: dollars
+        with looking ahead and without, 15 minutes), cost (recorded alerts at their own times: dollars
         beside each to the best model, and what of an attack is seen), or all but ahead and cost.
     kafka
         HOST:PORT of a broker to measure with; a packaged one is started unless given.

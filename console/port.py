@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Protocol
 
-from backend.api import Command, Detail, Reply, Snapshot, TranscriptSlice
+from backend.api import Command, Detail, OrderView, Reply, Snapshot, TranscriptSlice
 from backend.engine import SentView
 
 
@@ -49,6 +49,10 @@ class EnginePort(Protocol):
 
     def sent(self, alert_id: int) -> "Future[SentView]":
         """The exact requests that went to models on an alert, and the one that would go next."""
+        ...
+
+    def why(self, alert_id: int) -> "Future[OrderView]":
+        """Where an alert stands in the scheduler now, and why."""
         ...
 
     def send(self, command: Command) -> "Future[Reply]":

@@ -31,6 +31,7 @@ _STATE: dict[str, tuple[str, str]] = {
     "queued": ("queued", "muted"),
     "enriching": ("context", "accent"),
     "analysing": ("writing", "live"),
+    "paused": ("paused", "muted"),
     "triaged": ("triaged", "text"),
     "claimed": ("claimed", "accent"),
     "closed": ("closed", "muted"),

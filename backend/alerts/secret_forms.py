@@ -4,6 +4,7 @@ Forms are the vendors' published ones, or as their SDKs write them. Every repeti
 """
 
 import re
+from collections.abc import Iterable
 
 _FORMS: dict[str, str] = {
     "aws_key_id": r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
@@ -66,6 +67,28 @@ TOKENS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = tuple(
 )
 """Secrets that are known by their form alone: what stands in each such text, the form, and what it is."""
 
+
+def any_of(words: Iterable[str]) -> re.Pattern[str]:
+    """A pattern that is found where one of `words` stands; beginnings are shared, one step a character."""
+    shortest: list[str] = []
+    for word in sorted(set(words)):
+        if not shortest or not word.startswith(shortest[-1]):
+            shortest.append(word)
+    return re.compile(_tree(shortest))
+
+
+def _tree(words: list[str]) -> str:
+    """Sorted words, none the beginning of another."""
+    ends: dict[str, list[str]] = {}
+    for word in words:
+        ends.setdefault(word[0], []).append(word[1:])
+    branches = [
+        re.escape(first) + (_tree(rest) if len(rest) > 1 else re.escape(rest[0]))
+        for first, rest in ends.items()
+    ]
+    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
+
+
 _Q = r"\\{0,4}[\"']?"
 _SCHEMES = (
     r"(?:basic|bearer|digest|token|negotiate|ntlm|ssws|apikey|hawk|dpop|splunk|genielkey|aws4-hmac-sha256)"
@@ -75,6 +98,10 @@ _SCHEMES = (
 def _form(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
+
+_SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+_SID = tuple(f"sid{char}" for char in f"\\\"':={_SPACES}")
+"""The name alone, for it stands in many words: `inside`."""
 
 HEADERS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
     (
@@ -97,7 +124,7 @@ HEADERS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         "cookie",
     ),
     (
-        ("sess", "sid", "csrf", "xsrf", ".aspxauth", "laravel_", "wordpress_logged"),
+        ("sess", *_SID, "csrf", "xsrf", ".aspxauth", "laravel_", "wordpress_logged"),
         _form(
             r"\b(?:phpsessid|jsessionid|asp\.net_sessionid|aspsessionid[a-z]{0,12}|\.aspxauth|connect\.sid|sessionid"
             r"|session_?(?:id|token|key)|sessid|sid|csrf_?token|xsrf-token|laravel_session|wordpress_logged_in_[0-9a-f]{0,40})"
@@ -203,7 +230,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
         "password",
     ),
     (
-        (":",),
+        ("@",),
         _form(
             r"(?<![\w/:.-])[\w.-]{1,64}/[\w.$-]{1,64}:(?P<secret>[^\s:@/\"'\\]{2,128})@(?=[\w.-]{1,253}(?:\s|$|[\"']))"
         ),
@@ -220,22 +247,33 @@ COMMANDS: tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...] = (
 )
 """Passwords on command lines, as `HEADERS`."""
 
-NAMED_PASSWORDS = re.compile(
-    r"pass(?:w(?:or)?d|phrase|code|wrd)|(?:user|auth|login|admin|db|smtp|ftp|root|my|ssh|proxy|redis)_?pass(?![a-z])"
-    r"|(?<![a-z])pass(?=[\"'=])|pwd(?![a-z])|passwort|kennwort|contrase[nñ]a|mot_?de_?passe|senha|пароль|密码"
-    r"|client_?secret|secret(?:_?access)?_?key|(?<![a-z])secret(?![a-z])|shared_?secret|accountkey"
-    r"|sharedaccesskey|private_?key(?!\s{0,4}token)|aws_?secret\w{0,16}",
-    re.IGNORECASE,
+
+def _each(words: str, ending: str) -> str:
+    """An alternative for each word. Where all begin with a letter, a search skips to those letters."""
+    return "|".join(f"{word}{ending}" for word in words.split())
+
+
+_PASSWORDS = (
+    r"pass(?:w(?:or)?d|phrase|code|wrd)"
+    rf"|{_each('user auth login admin db smtp ftp root my ssh proxy redis', '_?pass(?![a-z])')}"
+    r"|pass(?<![a-z]pass)(?=[\"'=])|pwd(?![a-z])|passwort|kennwort|contrase[nñ]a|mot_?de_?passe|senha|пароль|密码"
+    r"|client_?secret|secret(?:_?access)?_?key|secret(?<![a-z]secret)(?![a-z])|shared_?secret|accountkey"
+    r"|sharedaccesskey|private_?key(?!\s{0,4}token)|aws_?secret\w{0,16}"
 )
-"""Beside one of these stands a secret, however short."""
-NAMED_KEYS = re.compile(
+_KEYS = (
     r"api[_-]?key|apikey|access[_-]?(?:key|token)|auth[_-]?(?:key|token)|refresh[_-]?token|id[_-]?token"
-    r"|(?:bearer|session|csrf|xsrf|user|bot|app|deploy|personal|security|oauth|sas|login|reset)[_-]?token"
-    r"|(?<![a-z])token|credentials?|encryption[_-]?key|signing[_-]?(?:key|secret)|consumer[_-]?(?:key|secret)"
-    r"|(?:x-)?vault-token|x-amz-security-token|license[_-]?key|webhook[_-]?secret|connection_?string",
-    re.IGNORECASE,
+    rf"|{_each('bearer session csrf xsrf user bot app deploy personal security oauth sas', '[_-]?token')}"
+    r"|login[_-]?token|reset[_-]?token"
+    r"|token(?<![a-z]token)|credentials?|encryption[_-]?key|signing[_-]?(?:key|secret)"
+    r"|consumer[_-]?(?:key|secret)|x-vault-token|vault-token|x-amz-security-token|license[_-]?key"
+    r"|webhook[_-]?secret|connection_?string"
 )
+NAMED_PASSWORDS = re.compile(_PASSWORDS, re.IGNORECASE)
+"""Beside one of these stands a secret, however short."""
+NAMED_KEYS = re.compile(_KEYS, re.IGNORECASE)
 """Beside one of these stands a secret where the value is long and looks drawn by lot."""
+LOWER_PASSWORDS, LOWER_KEYS = re.compile(_PASSWORDS), re.compile(_KEYS)
+"""The same for ASCII text in lower case, several times faster: a search without regard to case can't skip."""
 NAMES = (
     "pass", "pwd", "kennwort", "contrase", "mot_de", "motdep", "senha", "пароль", "密码", "secret", "key",
     "token", "credential", "connectionstring", "connection_string",

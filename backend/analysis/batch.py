@@ -20,7 +20,7 @@ import msgspec
 from backend.alerts.model import DataClass
 from backend.alerts.text import safe, safe_lines
 from backend.analysis.batch_lines import BatchLines, Line
-from backend.analysis.batch_prompt import CHECK_PASSES, SYSTEM, Asked, block, build_batch, check_alert, tags
+from backend.analysis.batch_prompt import CHECK_PASSES, Asked, block, build_batch, check_alert, tags
 from backend.analysis.call import Caller, CallResult, Purpose, Rung
 from backend.analysis.estimate import estimate_tokens
 from backend.analysis.guardrails.guard import Guard
@@ -100,7 +100,10 @@ class Batcher:
         protected: frozenset[str] = frozenset(),
         rng: random.Random | None = None,
     ) -> None:
-        """`judge` is the built-in analyst; `rng` places the check alert and is for simulations."""
+        """`chain`: models with the prompt for several alerts (`batch_prompt.batch_system`).
+
+        `judge` is the built-in analyst; `rng` places the check alert and is for simulations.
+        """
         self._chain = tuple(chain)
         self._caller = caller
         self._clock = clock
@@ -169,6 +172,7 @@ class Batcher:
             order,
             [names[-1], *(names[index] for index in order if index < len(members))],
             hidden=all(member.view.sealed(_EMPTY).hidden for member in members),
+            system=rung.system,
         )
         course = _Course(rung, {member.tag: member for member in members}, names[-1])
         purpose = Purpose(
@@ -237,9 +241,10 @@ class Batcher:
     def _analysis(self, course: _Course, member: _Member, reading: Reading, verdict: Verdict) -> Analysis:
         ungrounded = member.guard.check(verdict, reading.narrative)
         rung, now = course.rung, self._clock.mono()
-        everything = len(SYSTEM) + sum(len(one.block) for one in course.members.values())
+        instructions = len(course.rung.system)
+        everything = instructions + sum(len(one.block) for one in course.members.values())
         usage = Usage(
-            estimate_tokens(everything * len(member.block) // max(1, everything - len(SYSTEM))),
+            estimate_tokens(everything * len(member.block) // max(1, everything - instructions)),
             estimate_tokens(member.line_chars),
         )
         told = f"Answered together with {len(course.members) - 1} like alerts in one request."

@@ -12,6 +12,8 @@ import msgspec
 
 from backend.alerts.model import Alert, Endpoint, Head, Process
 from backend.alerts.text import SafeText
+from backend.analysis.batch_examples import EXAMPLES
+from backend.analysis.estimate import estimate_tokens
 from backend.analysis.guardrails.canary import LINE as CANARY_LINE
 from backend.analysis.guardrails.data_block import data_block
 from backend.analysis.model import ACTIONS
@@ -71,6 +73,21 @@ class Asked(msgspec.Struct, frozen=True):
     evidence: tuple[Evidence, ...]
 
 
+def batch_system(least_tokens: int | None = None) -> str:
+    """The system prompt, with as many worked examples as lift it over what the vendor needs to cache it.
+
+    Bare under the same conditions as the prompt for one alert (`prompts.system_prompt`).
+    """
+    if least_tokens is None or estimate_tokens(len(SYSTEM)) >= least_tokens:
+        return SYSTEM
+    text = f"{SYSTEM}\n\n# Examples, each the data of one alert and its line"
+    for example in EXAMPLES:
+        text = f"{text}\n\n{example}"
+        if estimate_tokens(len(text)) >= least_tokens:
+            return text
+    return SYSTEM
+
+
 def tags(count: int) -> tuple[str, ...]:
     """Names for so many alerts: their number and four digits that nobody can guess."""
     return tuple(f"{number}-{secrets.token_hex(2)}" for number in range(1, count + 1))
@@ -82,12 +99,17 @@ def block(asked: Asked) -> str:
 
 
 def build_batch(
-    blocks: Sequence[str], shown: Sequence[int], answer: Sequence[str], *, hidden: bool
+    blocks: Sequence[str],
+    shown: Sequence[int],
+    answer: Sequence[str],
+    *,
+    hidden: bool,
+    system: str = SYSTEM,
 ) -> ModelRequest:
     """The request: `blocks` in the order `shown`, answers wanted for the tags in the order of `answer`."""
     ask = _ASK.format(count=len(blocks), tags=", ".join(answer))
     text = "\n".join([*(blocks[index] for index in shown), ask])
-    return ModelRequest(SYSTEM, (Message("user", text),), LINE_TOKENS * len(blocks), hidden=hidden)
+    return ModelRequest(system, (Message("user", text),), LINE_TOKENS * len(blocks), hidden=hidden)
 
 
 def check_alert() -> tuple[Alert, tuple[Evidence, ...]]:

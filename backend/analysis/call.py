@@ -12,7 +12,7 @@ from backend.alerts.model import DataClass
 from backend.analysis.accounting import COUNTED, counted, most_tokens, most_usd, used_tokens
 from backend.analysis.breaker import Breaker, Permit
 from backend.analysis.budget import Allowance
-from backend.analysis.entry import UNASKED
+from backend.analysis.entry import SHORT, UNASKED
 from backend.analysis.estimate import overlong
 from backend.analysis.ledger import CallKind, Ledger, LedgerEntry
 from backend.analysis.prompts import SYSTEM
@@ -198,6 +198,10 @@ class Caller:
         finally:
             rung.slots.release()
 
+    def would(self, rung: Rung, request: ModelRequest, purpose: Purpose) -> bool:
+        """Whether a call would be let through now, as far as privacy, time, breaker and money go."""
+        return not self._refusal(rung, request, purpose)
+
     def _refusal(self, rung: Rung, request: ModelRequest, purpose: Purpose) -> str:
         private = kept_here(rung.privacy, purpose.data, hidden=request.hidden)
         if private:
@@ -297,7 +301,7 @@ class Caller:
             if end.outcome is _CANCELLED and not chars and told.lost():
                 self._outrun(permit, rung, self._clock.mono() - begun)
             self._judge(permit, end.outcome, lane_cut=cut, retried=pause is not None)
-            if end.outcome.kind == "complete":
+            if end.outcome.kind == "complete" and purpose.kind not in SHORT:
                 rung.gate.pace.took(self._clock.mono() - begun)
             result = self._book(rung, request, entry, end, chars)
             result = msgspec.structs.replace(result, retry_in_s=pause)

@@ -6,16 +6,21 @@ import msgspec
 
 from backend.providers.base import Usage
 
-CallKind = Literal["analysis", "question", "hedge", "repair", "warm", "speculation"]
-"""What a call was for: the planned analysis, a follow-up, a second runner against a slow first one, the one
-request to mend an answer, a prompt-cache warm-up, or work done before anybody asked."""
+CallKind = Literal["analysis", "first", "question", "hedge", "repair", "warm", "speculation"]
+"""What a call was for: the planned analysis, the short question to a small model before it, a follow-up, a
+second runner against a slow first one, the one request to mend an answer, a prompt-cache warm-up, or work
+done before anybody asked."""
 
 UNASKED: frozenset[str] = frozenset({"warm", "speculation"})
 """Kinds of calls that nobody waits for: the first to end when money is short."""
 
-SavedBy = Literal["prompt_cache", "folds", "answers", "batches", "tiers"]
+SHORT: frozenset[str] = frozenset({"first", "warm"})
+"""Kinds of calls with a short answer: how long they take says nothing about a whole analysis."""
+
+SavedBy = Literal["prompt_cache", "folds", "answers", "batches", "tiers", "first_ask"]
 """What saved money: reads from the vendor's prompt cache; alerts that inherited a verdict; cached analyses of
-like alerts; several alerts in one request; cheaper models than planned, by the budget's step-down."""
+like alerts; several alerts in one request; cheaper models than planned, by the budget's step-down; short
+questions to a small model that made the planned call needless."""
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -29,6 +30,8 @@ from backend.enrichment.base import Evidence
 from backend.providers.base import Chunk, Ended, ModelRequest, Outcome, Text
 
 PLAYBOOK = ("playbook", "built-in")
+OF_ANOTHER: frozenset[AnalysisKind] = frozenset({"cache", "aggregate"})
+"""Analyses in the words of one that another alert had."""
 """Provider and model under which the playbook's answers are recorded."""
 
 PlaybookStream = Callable[[Alert, Sequence[Evidence], Sequence[str]], AsyncIterator[Chunk]]
@@ -63,6 +66,18 @@ class AnalysisJob(msgspec.Struct, frozen=True):
     """Why an investigation is made, for the ledger; a follow-up is always a question."""
 
 
+class FirstLook(Protocol):
+    """Who may answer before the chain is asked: `backend.analysis.first_ask.FirstAsk`."""
+
+    async def ask(self, job: AnalysisJob, climb: Climb, guard: Guard, asking: Asking) -> Answer | None:
+        """An answer to rely on, or None: climb the chain."""
+        ...
+
+    def followed(self, usd: float) -> None:
+        """The planned model answered, for so many dollars."""
+        ...
+
+
 class Ladder:
     """A lane's fallback chain, best model first; the playbook always follows.
 
@@ -84,13 +99,15 @@ class Ladder:
         hedge_after_s: float | None = None,
         protected: frozenset[str] = frozenset(),
         privacy: Privacy | None = None,
+        first: FirstLook | None = None,
     ) -> None:
         """`likes` are shared by the ladders of all lanes; `reuses`: the very same alert
         seen before costs no call. `hedge_after_s`: after so long without a word from a model, the next one is
         started beside it (`backend.analysis.race`); None never does.
         `protected` are names that no model may recommend to act on. `privacy` knows what each model may be
-        told; the ladders of all lanes share it.
+        told; the ladders of all lanes share it. `first` may answer an alert before the chain is asked.
         """
+        self._first = first
         self._privacy = privacy or Privacy()
         self._likes = likes
         self._reuses = reuses
@@ -148,8 +165,13 @@ class Ladder:
 
         planned = climb.purpose.kind == "analysis"  # what nobody asked for is neither hurried nor mended
         asking = Asking(request, reader, _has_verdict, check, mends=planned)
-        race = Race(climb, self._chain, asking, self._hedge_after_s if planned else None)
-        answer = await race.run()
+        first = self._first if planned else None
+        answer = await first.ask(job, climb, guard, asking) if first is not None else None
+        if answer is None:
+            spent_usd = climb.cost_usd
+            answer = await Race(climb, self._chain, asking, self._hedge_after_s if planned else None).run()
+            if first is not None and answer is not None and answer.planned:
+                first.followed(climb.cost_usd - spent_usd)
         if answer is not None:
             analysis = self._analysis(job, climb, guard, answer, "model", degraded=not answer.planned)
             if self._likes is not None and job.alert.data != "local-only":  # else told in another's questions
@@ -267,7 +289,7 @@ class Ladder:
             view.alert,
             view.evidence,
             job.signals,
-            view.of(job.analysis),
+            view.of(_told_of(job.analysis, view)),
             view.of(tuple(history)),
             question=view.text(question),
             nonce=self._nonce(job.alert),
@@ -326,6 +348,16 @@ def _warned(job: AnalysisJob, history: Sequence[Exchange] = (), question: str = 
 
 def _view(outgoing: Outgoing, rung: Rung, job: AnalysisJob) -> View:
     return outgoing.view(rung.privacy, job.alert.data)
+
+
+def _told_of(analysis: Analysis | None, view: View) -> Analysis | None:
+    """An analysis as a follow-up tells it; another alert's may hold names that no pseudonym here knows."""
+    if analysis is None or not view.hides or analysis.kind not in OF_ANOTHER:
+        return analysis
+    verdict = msgspec.structs.replace(
+        analysis.verdict, summary=SafeText("As a like alert was judged."), facts=(), actions=()
+    )
+    return msgspec.structs.replace(analysis, verdict=verdict, narrative=SafeText(""))
 
 
 def _has_verdict(_outcome: Outcome, reading: Reading) -> bool:

@@ -18,7 +18,7 @@ from backend.enrichment.addresses import is_internal
 from backend.enrichment.base import Evidence
 
 MAX_LIKES = 2_048
-"""Alerts of so many kinds; each takes a few kilobytes."""
+"""Alerts of so many kinds, and so many of whom the very same is known; each takes a few kilobytes."""
 TTL_S = 3_600.0
 """An hour: long enough for a vendor's outage, short enough that an attack's course has not turned."""
 SAME_TTL_S = 4 * 3_600.0
@@ -47,8 +47,6 @@ class Like(msgspec.Struct, frozen=True):
     provider: str
     model: str
     at_mono: float
-    exact: Key = ()
-    """Who took part and what was done: what must agree where the verdict is to stand in place of a call."""
 
 
 class Likes:
@@ -64,8 +62,9 @@ class Likes:
     ) -> None:
         """`mono` is the clock's: entries age on it."""
         self._mono = mono
-        self._kept: TTLCache[Key, Like] = TTLCache(max_likes, max(ttl_s, same_ttl_s), timer=mono)
-        self._ttl_s, self._same_ttl_s = ttl_s, same_ttl_s
+        self._kept: TTLCache[Key, Like] = TTLCache(max_likes, ttl_s, timer=mono)
+        self._same: TTLCache[Key, Like] = TTLCache(max_likes, same_ttl_s, timer=mono)
+        """By kind and by who took part and what was done: two hosts under one rule do not oust each other."""
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -86,15 +85,10 @@ class Likes:
             return
         key = kind_of(alert, evidence)
         if key is not None:
-            self._kept[key] = Like(
-                alert_id,
-                alert.head.uid,
-                analysis.verdict,
-                analysis.provider,
-                analysis.model,
-                self._mono(),
-                exactly(alert),
-            )
+            verdict, name = analysis.verdict, (analysis.provider, analysis.model)
+            like = Like(alert_id, alert.head.uid, verdict, *name, self._mono())
+            self._kept[key] = like
+            self._same[key, exactly(alert)] = like
 
     def find(
         self, alert: Alert, evidence: Sequence[Evidence], signals: Sequence[str], lane: str
@@ -104,13 +98,9 @@ class Likes:
         Nothing is lowered from the cache for critical and high alerts (by lane or by severity), with a hard
         signal in the evidence, or with a sign that the alert tries to instruct a model.
         """
-        like = self._young(alert, evidence, self._ttl_s)
-        return None if like is None or self._lowers(like, alert, evidence, signals, lane) else like
-
-    def _young(self, alert: Alert, evidence: Sequence[Evidence], ttl_s: float) -> Like | None:
         key = kind_of(alert, evidence)
         like = self._kept.get(key) if key is not None else None
-        return like if like is not None and self._mono() - like.at_mono < ttl_s else None
+        return None if like is None or self._lowers(like, alert, evidence, signals, lane) else like
 
     @staticmethod
     def _lowers(
@@ -136,10 +126,9 @@ class Likes:
         exact = exactly(alert)
         if lane in _PROTECTED_LANES or alert.head.severity_id >= Severity.HIGH or signals or not any(exact):
             return None
-        like = self._young(alert, evidence, self._same_ttl_s)
-        if like is None or like.exact != exact or self._lowers(like, alert, evidence, signals, lane):
-            return None
-        return like
+        key = kind_of(alert, evidence)
+        like = self._same.get((key, exact)) if key is not None else None
+        return None if like is None or self._lowers(like, alert, evidence, signals, lane) else like
 
     def told(self, like: Like, *, why: str = "no model could answer now") -> tuple[Verdict, str]:
         """The verdict as another alert inherits it, and the Markdown that says where from, and `why`.
@@ -172,8 +161,8 @@ class Likes:
 def kind_of(alert: Alert, evidence: Sequence[Evidence]) -> Key | None:
     """What alike alerts have in common; None where no rule or title says what fired.
 
-    The rule; the severity; which kinds of entity take part (addresses by inner or outer, a host, a user, a
-    process, a file); what the product did; and what the evidence weighs.
+    Who may be told of them; the rule; the severity; which kinds of entity take part (addresses by inner or
+    outer, a host, a user, a process, a file); what the product did; and what the evidence weighs.
     """
     head = alert.head
     rule = head.rule_uid or head.rule_name or head.title
@@ -192,7 +181,7 @@ def kind_of(alert: Alert, evidence: Sequence[Evidence]) -> Key | None:
         for piece in evidence
         if piece.finding.weight or piece.finding.hard
     )
-    return (head.format, rule, head.severity_id, entities, alert.action, weighed)
+    return (alert.data, head.format, rule, head.severity_id, entities, alert.action, weighed)
 
 
 def exactly(alert: Alert) -> Key:

@@ -5,6 +5,8 @@ gate serves every lane and a simulation alike. aiolimiter does the same on the e
 not ours to bend.
 """
 
+from typing import Literal, NamedTuple
+
 from backend.providers.base import RateLimits, Window
 
 MINUTE_S = 60.0
@@ -46,6 +48,11 @@ class Bucket:
         needed = min(amount + keep * self.capacity, self.capacity)
         return max(0.0, (needed - self._level) / self._rate) if needed > self._level else 0.0
 
+    def left(self, now: float) -> tuple[float, float]:
+        """What could be drawn at once, and what a second brings back."""
+        self._fill(now)
+        return max(0.0, self._level), self._rate
+
     def draw(self, now: float, amount: float) -> None:
         """Take `amount`; a negative one gives back."""
         self._fill(now)
@@ -65,6 +72,20 @@ class Bucket:
         if now > self._at:
             self._level = min(self.capacity, self._level + (now - self._at) * self._rate)
             self._at = now
+
+
+What = Literal["requests", "tokens"]
+By = Literal["config", "vendor"]
+
+
+class Left(NamedTuple):
+    """One limit as it stands: of what, who says so, what is left, what a second brings back, the whole."""
+
+    what: What
+    by: By
+    left: float
+    per_s: float
+    of: float
 
 
 class Earned:
@@ -101,6 +122,11 @@ class Pace:
     def took(self, seconds: float) -> None:
         """A call was answered in full after so long."""
         self._mean_s = seconds if not self._mean_s else self._mean_s + PACE_WEIGHT * (seconds - self._mean_s)
+
+    @property
+    def mean_s(self) -> float | None:
+        """Seconds of an answer; None where none was timed yet."""
+        return self._mean_s or None
 
     @property
     def enough_s(self) -> float:
@@ -153,6 +179,20 @@ class Gate:
             return
         self._vendor_requests = _told(self._vendor_requests, now, limits.requests)
         self._vendor_tokens = _told(self._vendor_tokens, now, limits.tokens)
+
+    def left(self, now: float) -> list[Left]:
+        """All its limits as they stand."""
+        buckets: list[tuple[What, By, Bucket | None]] = [
+            *(("requests", "config", one) for one in self._requests),
+            *(("tokens", "config", one) for one in self._tokens),
+            ("requests", "vendor", self._vendor_requests),
+            ("tokens", "vendor", self._vendor_tokens),
+        ]
+        return [
+            Left(what, by, *bucket.left(now), bucket.capacity)
+            for what, by, bucket in buckets
+            if bucket is not None
+        ]
 
     def hold(self, now: float, seconds: float) -> None:
         """The vendor asked for a pause: nobody calls before it is over."""

@@ -6,6 +6,8 @@
 | folds | per alert that inherited a verdict | the mean cost of an analysis in its lane |
 | answers | per alert answered from a like alert's analysis | the same |
 | batches | per alert answered together with others | the same, less its share of the request |
+| first_ask | per short question whose answer will do | what the planned model took for an alert lately, or |
+|   |   | its price for the same tokens; less what all such questions cost, those in vain too |
 | tiers | per answer of a cheaper model than planned, because the budget stepped down | the planned model's |
 |   |   | price for the same tokens; where the playbook answered, the lane's mean |
 
@@ -36,6 +38,8 @@ class Savings:
         """`spared` is `Budget.spared`: the planned price where the step-down changed who answers."""
         self._ledger = ledger
         self._spared = spared
+        self._vain: dict[str, float] = {}
+        """By lane: dollars of short questions that nothing saved has made up for yet."""
 
     def booked(self, entry: LedgerEntry) -> None:
         """A ledger entry was written: what a cheaper model than planned saved."""
@@ -44,6 +48,12 @@ class Savings:
         planned = self._spared(entry.lane, entry.model)
         if planned is not None:
             self._ledger.save(entry.lane, "tiers", cost_usd(planned, entry.usage) - entry.usd)
+
+    def asked_first(self, lane: str, usd: float, spared_usd: float) -> None:
+        """A short question cost `usd` and spared a call of `spared_usd`, 0 where its answer would not do."""
+        net = spared_usd - usd - self._vain.get(lane, 0.0)
+        self._vain[lane] = max(0.0, -net)
+        self._ledger.save(lane, "first_ask", net)
 
     def folded(self, lane: str, count: int) -> None:
         """So many alerts inherited the verdict of another one."""

@@ -12,6 +12,7 @@ from backend.bench.stream_model import ModelAddress, scripted_model
 from backend.bench.stream_report import StreamReport, stream_lines
 
 if TYPE_CHECKING:
+    from backend.bench.ahead_priced import PricedReport
     from backend.bench.guard_real import RealGuardReport
     from backend.bench.patterns import PatternsReport
     from backend.bench.speculation import SpeculationReport
@@ -40,21 +41,26 @@ __all__ = [
 ]
 
 
-async def bench_ahead(*, seed: int = 7, scale: float = 1.0) -> "SpeculationReport":
-    """Let a scripted analyst open alerts with looking ahead and without; six minutes at a `scale` of 1.
+async def bench_ahead(*, seed: int = 7, scale: float = 1.0) -> "tuple[SpeculationReport, PricedReport]":
+    """Let a scripted analyst open alerts with looking ahead and without: of the demo feed, then of an outage.
 
-    `scale` below 1 shortens every time alike: the feed's, the model's and the analyst's.
+    A quarter of an hour at a `scale` of 1; below it every time is shortened alike: the feed's, the model's
+    and the analyst's.
     """
-    from backend.bench.speculation import measure  # it runs engines, and the engine imports this package
+    from backend.bench import ahead_priced, speculation  # they run engines; the engine imports this package
 
-    return await measure(seed=seed, scale=scale)
+    return (
+        await speculation.measure(seed=seed, scale=scale),
+        await ahead_priced.measure(seed=seed, scale=scale),
+    )
 
 
-def ahead_lines(report: "SpeculationReport") -> list[str]:
-    """The report for people."""
+def ahead_lines(report: "SpeculationReport | PricedReport") -> list[str]:
+    """One of the two reports for people."""
+    from backend.bench.ahead_priced import PricedReport, priced_lines
     from backend.bench.speculation import speculation_lines
 
-    return speculation_lines(report)
+    return priced_lines(report) if isinstance(report, PricedReport) else speculation_lines(report)
 
 
 def bench_patterns(lines: int) -> "PatternsReport":

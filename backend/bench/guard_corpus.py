@@ -14,10 +14,13 @@ _MARK = "<INSTRUCTION>"
 def templates(folder: Path) -> dict[str, Callable[[str], str]]:
     """Ways to write an order, by name: spikee's jailbreaks have a place for it, others are followed by it.
 
+    `folder`, or `prompt_injection` in it, holds them.
+
     Raises:
         BenchError: the folder holds none.
     """
     found: dict[str, Callable[[str], str]] = {}
+    folder = _within(folder)
     for name, text in _texts(folder):
         shown = text[:MAX_CHARS]
         found[name] = _filled(shown)
@@ -34,12 +37,17 @@ def _filled(text: str) -> Callable[[str], str]:
 
 def look_alikes(folder: Path) -> list[str]:
     """Ordinary mails (bipia)."""
-    path = folder / "bipia_email_context_train.jsonl"
+    path = _within(folder) / "bipia_email_context_train.jsonl"
     if not path.is_file():
         return []
     return [
         json.loads(line)["context"][:300] for line in path.read_text("utf-8").splitlines() if line.strip()
     ]
+
+
+def _within(folder: Path) -> Path:
+    inner = folder / "prompt_injection"
+    return inner if inner.is_dir() else folder
 
 
 def _texts(folder: Path) -> Iterator[tuple[str, str]]:

@@ -36,7 +36,10 @@ class PacedVendor:
 
     def __init__(self, pace: Pace) -> None:
         """Answer at `pace`."""
-        self._pace = pace
+        self.pace = pace
+        """May be changed at any time; an answer that is being written goes on at its own."""
+        self.down = False
+        """Every request is refused, as by a vendor that is overloaded."""
         self.requests = 0
         self.broken_off = 0
         self.base_url = ""
@@ -74,6 +77,9 @@ class PacedVendor:
             writer.write(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
             return await writer.drain()
         self.requests += 1
+        if self.down:
+            writer.write(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
+            return await writer.drain()
         try:
             await self._write(writer, len(body) // PIECE)
         except ConnectionError:
@@ -81,13 +87,14 @@ class PacedVendor:
             raise
 
     async def _write(self, writer: asyncio.StreamWriter, prompt_tokens: int) -> None:
+        pace = self.pace
         writer.write(_HEAD)
-        await asyncio.sleep(self._pace.first_token_s)
+        await asyncio.sleep(pace.first_token_s)
         text = VERDICT + STORY
         pieces = [text[at : at + PIECE] for at in range(0, len(text), PIECE)]
         for piece in pieces:
             await _send(writer, _chunk({"content": piece}, None))
-            await asyncio.sleep(1 / self._pace.tokens_per_s)
+            await asyncio.sleep(1 / pace.tokens_per_s)
         usage = {"prompt_tokens": prompt_tokens, "completion_tokens": len(pieces)}
         await _send(writer, _chunk({}, "stop"))
         counted = {**_BASE, "choices": [], "usage": usage | {"total_tokens": sum(usage.values())}}

@@ -118,7 +118,7 @@ async def _walk(shift: _Shift, *, ahead: bool) -> Walk:
             await asyncio.sleep(min(rest, LOOK_AFTER_S * scale))
             engine.send(Look(row.id))
             await asyncio.sleep(max(0.0, rest - LOOK_AFTER_S * scale))
-            waits.append(await _open(engine, row.id))
+            waits.append(await open_and_wait(engine, row.id))
             await asyncio.sleep(dice.uniform(*READ_S) * scale)
             engine.unwatch(row.id)
         snapshot = engine.snapshot
@@ -171,7 +171,7 @@ def _next(engine: Engine, current: int | None) -> Row | None:
     return rows[at + 1] if at + 1 < len(rows) else None
 
 
-async def _open(engine: Engine, alert_id: int) -> float:
+async def open_and_wait(engine: Engine, alert_id: int) -> float:
     """Open an alert and wait for a model's first useful line; asks for it where no model is at it."""
     loop = asyncio.get_running_loop()
     began = loop.time()

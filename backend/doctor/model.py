@@ -77,7 +77,8 @@ def _settings(report: Report, settings: Settings, name: str) -> Server | None:
     found = f"{config.provider}:{config.model}" + (f" at {server.url}" if server is not None else "")
     if server is not None and server.proxy:
         found += f", through the proxy {server.proxy_host[0]}:{server.proxy_host[1]}"
-    lanes = [lane for lane in LANES if name in settings.chain(lane)]
+    first = [lane for lane, config in settings.lanes.items() if config.first_ask == name]
+    lanes = [lane for lane in LANES if name in settings.chain(lane) or lane in first]
     if lanes:
         report.ok("settings", f"{found}; asked for {', '.join(lanes)}")
     else:

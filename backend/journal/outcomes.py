@@ -30,6 +30,13 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
+def put_source_classes(connection: sqlite3.Connection, classes: Mapping[str, str]) -> None:
+    """Remember what may be done with the data of sources."""
+    connection.executemany(
+        "insert or replace into source_classes (source, data) values (?, ?)", list(classes.items())
+    )
+
+
 def put_result(
     connection: sqlite3.Connection, alert_id: int, result: Result, deliveries: Sequence[Delivery] = ()
 ) -> None:

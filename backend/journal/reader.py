@@ -88,11 +88,12 @@ class Reader:
     def queued(self, lane: int, after_id: int, limit: int) -> list[StoredAlert]:
         """Alerts of a lane that are owed a verdict, oldest first, from `after_id` on."""
         rows = self._connection.execute(
-            "select id, head, lane, received_ms, deadline_ms from alerts"
-            " where state = 0 and lane = ? and id > ? order by id limit ?",
+            "select a.id, a.head, a.lane, a.received_ms, a.deadline_ms, p.source from alerts a"
+            " left join partitions p on p.id = a.partition_id"
+            " where a.state = 0 and a.lane = ? and a.id > ? order by a.id limit ?",
             (lane, after_id, limit),
         )
-        return [StoredAlert(r[0], decode_head(r[1]), r[2], r[3], r[4]) for r in rows]
+        return [StoredAlert(r[0], decode_head(r[1]), r[2], r[3], r[4], r[5] or "") for r in rows]
 
     def count_queued(self) -> dict[int, int]:
         """Alerts owed a verdict, per lane."""
@@ -202,6 +203,10 @@ class Reader:
             "select entry from calls where started_ms >= ? order by 1", (since_ms,)
         )
         return [row[0] for row in rows]
+
+    def source_classes(self) -> dict[str, str]:
+        """What may be done with each source's data, as the config last said."""
+        return dict(self._connection.execute("select source, data from source_classes").fetchall())
 
     def sent(self, alert_id: int) -> list[SentCall]:
         """What was sent to models on an alert, oldest first."""

@@ -143,7 +143,17 @@ def _version_3(connection: sqlite3.Connection) -> None:
     connection.execute("create index folds_last on folds (last_ms)")
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_version_1, _version_2, _version_3)
+def _version_4(connection: sqlite3.Connection) -> None:
+    """What may be done with each source's data, for when the source is no more in the config."""
+    connection.execute("create table source_classes (source text primary key, data text not null)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _version_1,
+    _version_2,
+    _version_3,
+    _version_4,
+)
 """Applied in order; a file's `user_version` says how many it has had."""
 
 

@@ -59,6 +59,7 @@ class StoredAlert(msgspec.Struct, frozen=True, gc=False):
     lane: int
     received_ms: int
     deadline_ms: int
+    source: str = ""
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ goes through all stages alone.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -29,7 +30,8 @@ from backend.enrichment.budget import Gathered
 from backend.journal import outcomes
 from backend.journal.stored import Result
 from backend.pipeline.job import Job
-from backend.pipeline.work import Work, joined
+from backend.pipeline.numbering import joined
+from backend.pipeline.work import Work
 
 
 class _Ready(msgspec.Struct, frozen=True):
@@ -50,6 +52,10 @@ class BatchingWork(Work):
     """Who answers for a lane; None where nobody does."""
     batched: frozenset[str] = frozenset()
     """Lanes whose companions are a batch; elsewhere they inherit the first one's verdict."""
+    together: Callable[[str, Sequence[int]], AbstractAsyncContextManager[None]] = staticmethod(
+        lambda _lane, _alert_ids: nullcontext()
+    )
+    """Stands around each request about several alerts (`PromptCaches.batch`)."""
 
     async def share(self, job: Job, companions: Sequence[Job]) -> None:
         """Work on a job with what came along: as a batch, as heirs, or alone."""
@@ -81,7 +87,8 @@ class BatchingWork(Work):
             for one in asked:
                 self._at(one.job, "analysing")
             try:
-                batched = await batcher.run([_asking(one, self._clock) for one in asked], take)
+                async with self.together(asked[0].job.lane, [one.job.alert_id for one in asked]):
+                    batched = await batcher.run([_asking(one, self._clock) for one in asked], take)
             finally:
                 failures = await asyncio.gather(*acting, return_exceptions=True)
             _raise_first(failures)
@@ -93,8 +100,8 @@ class BatchingWork(Work):
 
     async def _ready(self, job: Job, began: float) -> _Ready:
         queue_ms = (began - job.queued_mono) * 1000
-        alert = await self._alert(job)
-        evidence, gathered, enrich_ms = await self._enrich(job, alert, queue_ms)
+        alert = await self.alert(job)
+        evidence, gathered, enrich_ms = await self.enrich(job, alert, queue_ms)
         return _Ready(job, alert, evidence, gathered, queue_ms, enrich_ms)
 
     async def _take(self, one: _Ready, analysis: Analysis) -> None:
@@ -103,7 +110,7 @@ class BatchingWork(Work):
         self._tell(job, analysis)
         evidence, missing = joined(one.evidence, one.gathered)
         self._stages.record("analyse", self._clock.mono(), analysis.analyse_ms)
-        await self._act(
+        await self.act(
             job,
             one.alert,
             Result(

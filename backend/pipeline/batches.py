@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from backend.clock import Clock
+from backend.order_views import TogetherView
 from backend.pipeline.fingerprint import entity_class, rule_of
 from backend.pipeline.job import Job
 from backend.pipeline.scheduler import Scheduler
@@ -76,19 +77,23 @@ class Batches:
         self._hurry = hurry
         self._forming: dict[tuple[str, ...], _Group] = {}
         self._formed: dict[int, list[Job]] = {}
+        self.opened: Callable[[str], None] = lambda _lane: None
+        """Is told of a lane in which a batch begins to form."""
 
     def hold(self, job: Job) -> bool:
         """Lay a job that was taken aside, to wait for others; False where it is to be worked on now."""
         limits = self._lanes.get(job.lane)
         if limits is None or limits.size < 2 or job.asked_for or job.tries or job.alert_id in self._formed:
             return False
-        key = (job.lane, *family(job))
+        key = (job.lane, job.data, *family(job))  # no answer can mix in what others may not be told
         group = self._forming.get(key)
         if group is None:
             if self.held() >= MOST_HELD:
                 return False
             group = self._open(key, job, limits)
         group.jobs.append(job)
+        if len(group.jobs) == 1:
+            self.opened(job.lane)
         if len(group.jobs) >= limits.size:
             self._close(group)
         return True
@@ -97,11 +102,37 @@ class Batches:
         """Those that go with a job, once its group has closed; its own way back into the lane ends here."""
         return self._formed.pop(job.alert_id, [])
 
+    def size(self, lane: str) -> int:
+        """Alerts that share a request in a lane; 1 where it does not batch."""
+        limits = self._lanes.get(lane)
+        return max(1, limits.size) if limits is not None else 1
+
+    def about(self, alert_id: int) -> TogetherView | None:
+        """The batch that an alert was laid aside for; None where it was not."""
+        for group in self._forming.values():
+            if any(job.alert_id == alert_id for job in group.jobs):
+                left_s = max(0.0, group.closes_at - self._clock.mono())
+                return TogetherView(len(group.jobs), self._lanes[group.key[0]].size, left_s)
+        for first, mates in self._formed.items():
+            if mates and (alert_id == first or any(job.alert_id == alert_id for job in mates)):
+                return TogetherView(1 + len(mates), self._lanes[mates[0].lane].size, 0.0)
+        return None
+
     def held(self, lane: str = "") -> int:
         """Jobs laid aside, of one lane or of all: forming, or waiting for a worker as part of a batch."""
         forming = [job for group in self._forming.values() for job in group.jobs]
         formed = [job for mates in self._formed.values() for job in mates]
         return sum(not lane or job.lane == lane for job in (*forming, *formed))
+
+    def coming(self, lane: str) -> int:
+        """Requests that a lane's batches are about to make: those formed, and as many as form or fill."""
+        limits = self._lanes.get(lane)
+        if limits is None:
+            return 0
+        groups = [group for group in self._forming.values() if group.key[0] == lane]
+        waiting = self._scheduler.queued(lane) + sum(len(group.jobs) for group in groups)
+        formed = sum(bool(mates) and mates[0].lane == lane for mates in self._formed.values())
+        return formed + max(len(groups), (waiting - formed) // max(1, limits.size))
 
     def forming(self, lane: str) -> Forming:
         """What forms in a lane now."""

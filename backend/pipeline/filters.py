@@ -170,9 +170,9 @@ def _state(value: str) -> Predicate:
         return lambda _row: True
     if wanted == "open":
         return lambda row: row.state != "closed"
-    if wanted not in ("queued", "enriching", "analysing", "triaged", "claimed", "closed"):
+    if wanted not in ("queued", "enriching", "analysing", "paused", "triaged", "claimed", "closed"):
         raise FilterError(
-            f"no state '{value}'; known are open, queued, analysing, triaged, claimed, closed, any"
+            f"no state '{value}'; known are open, queued, analysing, paused, triaged, claimed, closed, any"
         )
     return lambda row: row.state == wanted
 

@@ -17,6 +17,8 @@ PATIENCE_S = 1_800.0
 """An alert that was not opened this long after the work on it began counts as not opened."""
 MAX_OUT = 4_096
 """Calls that may be out at once, as in the ledger; the oldest beyond it stay at their estimate."""
+LEARN = 0.2
+"""Weight of the newest call in what calls usually cost: the last ten or so count."""
 
 
 class _Early(msgspec.Struct):
@@ -24,6 +26,8 @@ class _Early(msgspec.Struct):
 
     began: float
     usd: float = 0.0
+    bound_usd: float = 0.0
+    """The part of it that is out, at its estimate."""
     first_s: float | None = None
     """Seconds from the beginning to the first words; None while they are not known."""
 
@@ -44,6 +48,10 @@ class Foresight:
         self._hits = self._misses = 0
         self._saved_s = 0.0
         self._spent_usd = self._wasted_usd = 0.0
+        self._bounds: OrderedDict[str, float] = OrderedDict()
+        self._usual_bound_usd = 0.0
+        self._usual_share = 1.0
+        """Of its estimate, which is a bound several times the price, what a call is billed in the end."""
 
     def began(self, alert_id: int) -> None:
         """Work on an alert begins that nobody has opened."""
@@ -93,9 +101,16 @@ class Foresight:
         return tuple(self._early)
 
     def booked(self, entry: LedgerEntry) -> None:
-        """A call was entered in the ledger, or has settled; only those that nobody asked for count here."""
-        if entry.used or entry.kind != "speculation":
+        """A call was entered in the ledger, or has settled; only those that nobody asked for count here.
+
+        From the others that are like them it is learnt what a call is billed.
+        """
+        if entry.used or entry.kind not in ("analysis", "speculation"):
             return
+        self._learn(entry)
+        if entry.kind != "speculation":
+            return
+        out = self._out.get(entry.id, 0.0)
         change = entry.usd - self._out.pop(entry.id, 0.0)
         if not entry.settled:
             self._out[entry.id] = entry.usd
@@ -105,11 +120,35 @@ class Foresight:
         early = self._early.get(entry.alert_id)
         if early is not None:
             early.usd += change
+            early.bound_usd += -out if entry.settled else entry.usd
+
+    def _learn(self, entry: LedgerEntry) -> None:
+        if not entry.settled:
+            self._bounds[entry.id] = entry.usd
+            if len(self._bounds) > MAX_OUT:
+                self._bounds.popitem(last=False)
+            return
+        bound = self._bounds.pop(entry.id, 0.0)
+        if bound > 0 and entry.outcome == "complete":
+            first = not self._usual_bound_usd
+            self._usual_bound_usd += (1.0 if first else LEARN) * (bound - self._usual_bound_usd)
+            share = min(1.0, entry.usd / bound)
+            self._usual_share += (1.0 if first else LEARN) * (share - self._usual_share)
 
     def has_room(self, estimate_usd: float, today_usd: float) -> bool:
-        """Whether a call of about this price keeps what is at risk within its share; a free one does."""
-        at_risk = self._wasted_usd + sum(early.usd for early in self._early.values())
-        return estimate_usd <= 0 or at_risk + estimate_usd <= self._max_share * today_usd
+        """Whether a call with this estimate keeps what is at risk within its share; a free one does.
+
+        Estimates count as far as they are usually billed: at their full height, three or four calls would
+        keep a share from being used at all.
+        """
+        unbilled = 1.0 - self._usual_share
+        early = sum(one.usd - one.bound_usd * unbilled for one in self._early.values())
+        at_risk = self._wasted_usd + early + estimate_usd * self._usual_share
+        return estimate_usd <= 0 or at_risk <= self._max_share * today_usd
+
+    def may_risk(self, today_usd: float) -> bool:
+        """The same for a call of the usual price; yes while none is known."""
+        return self.has_room(self._usual_bound_usd, today_usd)
 
     def view(self, running: int) -> SpeculationView:
         """The score for a snapshot."""
@@ -138,5 +177,23 @@ class SpareAllowance:
         """Whether the call may be made, and if not, why."""
         if not self._foresight.has_room(estimate_usd, self._ledger.usd_today):
             return False, "the share for calls nobody asked for is spent"
+        lane = "high" if lane == "critical" else lane
+        return self._budget.allows(lane, estimate_usd, model=model, kind=kind)
+
+
+class LateAllowance:
+    """What a call may cost that makes up for a stand-in's verdict: as any other, but never from the reserve.
+
+    The reserve is for critical alerts that have no verdict yet; those made up for have one.
+    """
+
+    def __init__(self, budget: Allowance) -> None:
+        """Ask `budget`."""
+        self._budget = budget
+
+    def allows(
+        self, lane: str, estimate_usd: float, *, model: str = "", kind: CallKind = "analysis"
+    ) -> tuple[bool, str]:
+        """Whether the call may be made, and if not, why."""
         lane = "high" if lane == "critical" else lane
         return self._budget.allows(lane, estimate_usd, model=model, kind=kind)

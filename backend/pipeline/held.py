@@ -1,7 +1,7 @@
 """A transcript's events held back until somebody looks: what is written before anybody asked."""
 
 from backend.analysis.model import AttemptStarted, TranscriptEvent
-from backend.analysis.transcript import Transcript
+from backend.pipeline.attempts import Renumbered
 from backend.pipeline.investigations import Investigations
 
 _STAND_IN = "playbook"
@@ -11,12 +11,13 @@ _STAND_IN = "playbook"
 class Held:
     """Takes the events of one analysis; what is whole is told at `show`, or the moment the alert is open."""
 
-    def __init__(self, investigations: Investigations, alert_id: int) -> None:
-        """For one alert, for as long as its analysis takes."""
+    def __init__(self, investigations: Investigations, alert_id: int, note: str = "") -> None:
+        """For one alert, for as long as its analysis takes; `note` says in a word why it is made."""
         self._investigations = investigations
         self._alert_id = alert_id
+        self._note = note
         self._events: list[TranscriptEvent] = []
-        self._transcript: Transcript | None = None
+        self._out: Renumbered | None = None
         self._over = False
 
     def append(self, event: TranscriptEvent) -> None:
@@ -24,8 +25,8 @@ class Held:
         self._over = self._over or (isinstance(event, AttemptStarted) and event.provider == _STAND_IN)
         if self._over:
             return
-        if self._transcript is not None:
-            self._transcript.append(event)
+        if self._out is not None:
+            self._out.append(event)
             return
         self._events.append(event)  # bounded: an answer is cut at its length limit
         if self._investigations.watched(self._alert_id):
@@ -33,13 +34,13 @@ class Held:
 
     def show(self) -> None:
         """Tell what was held back; what comes is told as it comes."""
-        if self._transcript is None:
-            self._transcript = self._investigations.writing(self._alert_id)
+        if self._out is None:
+            self._out = Renumbered(self._investigations.writing(self._alert_id), self._note)
             for event in self._events:
-                self._transcript.append(event)
+                self._out.append(event)
             self._events.clear()
 
     def close(self) -> None:
         """The analysis has ended, however it did."""
-        if self._transcript is not None:
-            self._transcript.finish()
+        if self._out is not None:
+            self._investigations.writing(self._alert_id).finish()

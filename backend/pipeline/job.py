@@ -3,6 +3,7 @@
 import msgspec
 
 from backend.alerts.model import DataClass, Head
+from backend.analysis.model import Attempt
 
 
 class Job(msgspec.Struct, gc=False):
@@ -20,6 +21,8 @@ class Job(msgspec.Struct, gc=False):
     tries: int = 0
     preempted: int = 0
     """How often its stream was ended for a critical alert."""
+    broken_off: tuple[Attempt, ...] = ()
+    """The attempts that were ended so."""
     asked_for: bool = False
     """A person wants it now: it goes ahead of every lane."""
     raw: bytes = b""

@@ -6,6 +6,11 @@ from backend.enrichment.history import keys
 from backend.pipeline.job import Job
 
 
+def alike(job: Job) -> tuple[str, str, str]:
+    """What alerts that share one analysis have in common: rule, entity, and who may be told of them."""
+    return (job.data, *keys(job.head))
+
+
 class LaneQueue:
     """One lane's heap, and how much more of it the journal holds."""
 
@@ -22,18 +27,18 @@ class LaneQueue:
         """Alerts left in the journal while a refill is under way: it may have read them or not."""
         self.gone: set[int] = set()
         """Alerts done while a refill is under way: it may still bring them."""
-        self.alike: dict[tuple[str, str], dict[int, Job]] = {}
-        """The waiting jobs by rule and entity, in lanes that may fold."""
+        self.alike: dict[tuple[str, str, str], dict[int, Job]] = {}
+        """The waiting jobs by what makes them alike, in lanes that may fold."""
         self.ghosts: set[int] = set()
         """Alerts still in the heap that were taken along with one alike."""
 
     def take_off(self, job: Job) -> None:
         """It no longer waits."""
-        group = self.alike.get(keys(job.head))
+        group = self.alike.get(alike(job))
         if group is not None:
             group.pop(job.alert_id, None)
             if not group:
-                del self.alike[keys(job.head)]
+                del self.alike[alike(job)]
 
     def leave(self, job: Job) -> Job | None:
         """Take a job out of the heap before its turn: the heap's own, None where it is not there."""

@@ -4,15 +4,17 @@ import asyncio
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from backend.alerts.text import safe
 from backend.analysis.batch import Batcher
+from backend.analysis.batch_prompt import batch_system
 from backend.analysis.breaker import Breaker
 from backend.analysis.budget import Budget
 from backend.analysis.call import Audit, Caller, Rung
-from backend.analysis.estimate import estimate_tokens
+from backend.analysis.first_ask import FirstAsk
 from backend.analysis.forecast import Shift
 from backend.analysis.ladder import Ladder
 from backend.analysis.ledger import Ledger, LedgerEntry
@@ -25,16 +27,18 @@ from backend.analysis.prompts import system_prompt
 from backend.analysis.race import HEDGE_SHARE
 from backend.analysis.rates import Gate
 from backend.analysis.savings import Savings
-from backend.analysis.warming import CacheWarmer
 from backend.api import CostView, ModelView
 from backend.clock import Clock
 from backend.lanes import LANES
-from backend.pipeline.foresight import Foresight, SpareAllowance
+from backend.order_views import RoomView
+from backend.pipeline.first_asks import first_ask
+from backend.pipeline.foresight import Foresight, LateAllowance, SpareAllowance
 from backend.pipeline.gates import protected
 from backend.pipeline.private import open_privacy, rule_of
 from backend.pipeline.prompt_caches import PromptCaches
 from backend.pipeline.provider_config import provider_config
-from backend.pipeline.slots import ModelSlots
+from backend.pipeline.rooms import TYPICAL_TOKENS, room
+from backend.pipeline.slots import NOBODY_WAITS, ModelSlots, door_of, late_door
 from backend.providers.base import Provider, Warmable
 from backend.providers.limits import Limits, limited
 from backend.providers.prices import Price, price_for
@@ -45,10 +49,6 @@ from backend.settings import ModelConfig, Settings, SettingsError
 PACE_S = 0.03
 """Between two pieces of the playbook's narrative while somebody watches it: a reading speed."""
 MIN_WORKERS = 4
-TYPICAL_TOKENS = 2_000
-"""Of a triage call, asked and answered, by which it is told whether a token limit has room for one."""
-NOBODY_WAITS = "spare"
-"""In place of a lane: calls that nobody asked for, behind every lane."""
 WARM_EVERY_S = 240.0
 """A connection that lies idle is renewed before `renewing.KEEPALIVE_S` ends it."""
 
@@ -69,9 +69,9 @@ class _Model:
         self.cached_from = least_tokens(config.provider, config.model, config.base_url)
         """Tokens from which its vendor caches a prefix on request; None where it does not."""
 
-    def limited(self, now: float) -> bool:
+    def limited(self, now: float, lane: str) -> bool:
         """Whether a call made now would have to wait for a slot or a rate limit."""
-        if self.slots.full:
+        if self.slots.full(lane):
             return True
         refused = self.breaker.detail.startswith("rate_limited")
         return refused or self.gate.wait_s(now, TYPICAL_TOKENS, urgent=False) > 0
@@ -114,6 +114,7 @@ class Models:
         self._at_once: dict[str, Ladder] = {}
         self._reading_speed: dict[str, Ladder] = {}
         self._spare: dict[str, Ladder] = {}
+        self._late: dict[str, Ladder] = {}
         self._batchers: dict[str, Batcher | None] = {}
         self._warming: asyncio.Task[None] | None = None
 
@@ -152,6 +153,8 @@ class Models:
                 allowance = SpareAllowance(self._budget, foresight, self.ledger)
                 spare = Caller(self._clock, self.ledger, allowance, limited, self.audit)
                 self._spare[lane] = self._ladder(lane, spare, 0.0, door=NOBODY_WAITS)
+            late = Caller(self._clock, self.ledger, LateAllowance(self._budget), limited, self.audit)
+            self._late[lane] = self._ladder(lane, late, 0.0, door=late_door(lane))
 
         self._warming = asyncio.create_task(self._keep_warm())
 
@@ -180,6 +183,7 @@ class Models:
             chain = self._rungs(lane, lane)
             caller = Caller(self._clock, self.ledger, self._budget, limited, self.audit)
             names = protected(self._settings.policy)
+            chain = [replace(one, system=batch_system(self._models[one.name].cached_from)) for one in chain]
             self._batchers[lane] = (
                 Batcher(chain, caller, self._clock, judge=judge, privacy=self._privacy, protected=names)
                 if chain
@@ -191,31 +195,45 @@ class Models:
         """A lane's models for calls nobody asked for: in slots that no lane wants, within their share."""
         return self._spare[lane]
 
+    def late_ladder(self, lane: str) -> Ladder:
+        """A lane's models for alerts that got a stand-in's verdict: behind the lane's own, in no hurry."""
+        return self._late[lane]
+
+    def has_time(self, lane: str, probe: bool) -> bool:
+        """Whether a model of a lane, with `probe` also one that may be back, has a slot nobody waits for."""
+        now = self._clock.mono()
+        return any(
+            not (model.breaker.blocked() if probe else model.breaker.state != "ready")
+            and model.slots.has_spare
+            and model.gate.wait_s(now, TYPICAL_TOKENS, urgent=False) <= 0
+            for model in self._chain(lane)
+        )
+
     def has_spare(self, lane: str) -> bool:
         """Whether the model that a lane asks first has a slot that nobody needs."""
         first = next(iter(self._settings.chain(lane)), "")
         model = self._models.get(first)
         return model is not None and model.breaker.state == "ready" and model.slots.has_spare
 
-    def prompt_caches(self, at_work: Callable[[str], int]) -> PromptCaches:
-        """What warms the caches of the models that lanes ask first; `at_work` as `PromptCaches` has it."""
+    def prompt_caches(
+        self, at_work: Callable[[str], int], requests: Callable[[str], int] = lambda _lane: 0
+    ) -> PromptCaches:
+        """What warms the caches of the models that lanes ask first; arguments as `PromptCaches` has them."""
         caller = Caller(self._clock, self.ledger, self._budget, limited, self.audit)
-        by_model: dict[str, CacheWarmer] = {}
-        warmers: dict[str, tuple[CacheWarmer, int]] = {}
-        for lane in LANES:
-            model = next(iter(self._chain(lane)), None)
-            if model is None or model.cached_from is None:
-                continue
-            rung = self._rung(model, lane)
-            tokens = estimate_tokens(len(rung.system))
-            if tokens < model.cached_from:
-                continue
-            warmer = by_model.setdefault(model.name, CacheWarmer(rung, caller, self._clock, tokens))
-            warmers[lane] = (warmer, max(1, model.slots.size - 1))
-        return PromptCaches(warmers, at_work)
+        caches = PromptCaches(caller, self._clock, at_work, requests)
+        first = [(lane, model) for lane in LANES for model in self._chain(lane)[:1]]
+        for lane, model in first:
+            several = self._settings.mode(lane) == "batch"
+            caches.add(lane, self._rung(model, lane), model.slots.size, model.cached_from, several=several)
+        return caches
 
-    def on_need(self, give_way: Callable[[], None], preempt: Callable[[int], bool]) -> None:
-        """Have `give_way` called when a lane waits for a slot that a call nobody asked for holds.
+    def rooms(self, lane: str) -> tuple[RoomView, ...]:
+        """A lane's models with the room that their slots and rate limits leave it."""
+        now = self._clock.mono()
+        return tuple(room(m.name, lane, (m.slots, m.gate, m.breaker), now) for m in self._chain(lane))
+
+    def on_need(self, give_way: Callable[[], bool], preempt: Callable[[int], bool]) -> None:
+        """Have `give_way` called when an urgent lane waits for a slot that a call nobody asked for holds.
 
         And `preempt` with the alert whose stream a critical one needs the slot of.
         """
@@ -230,7 +248,7 @@ class Models:
         """
         chain = self._chain(lane)
         now = self._clock.mono()
-        limited = [model.limited(now) for model in chain]
+        limited = [model.limited(now, lane) for model in chain]
         free = [not one and model.breaker.state == "ready" for one, model in zip(limited, chain, strict=True)]
         return any(free) or not any(limited)
 
@@ -312,9 +330,24 @@ class Models:
             playbook_answer=answer,
             likes=self._likes,
             reuses=not door,  # a person who asks gets an answer of its own
-            hedge_after_s=self._hedge_after_s(lane, chain),
+            hedge_after_s=None if door == late_door(lane) else self._hedge_after_s(lane, chain),
             protected=protected(self._settings.policy),
             privacy=self._privacy,
+            first=None if door else self._first_ask(lane, chain),  # who asks or watches gets it whole
+        )
+
+    def _first_ask(self, lane: str, chain: Sequence[Rung]) -> FirstAsk | None:
+        """The small model that a lane asks first, where it has one."""
+        config = self._settings.lanes.get(lane)
+        model = self._models.get(config.first_ask or "") if config is not None else None
+        if model is None:
+            return None
+        return first_ask(
+            self._rung(model, lane),
+            chain,
+            lane=lane,
+            savings=self._savings,
+            policy=self._settings.policy,
         )
 
     def _hedge_after_s(self, lane: str, chain: Sequence[Rung]) -> float | None:
@@ -339,7 +372,7 @@ class Models:
             provider=model.provider,
             limits=Limits(config.first_token_timeout_s, config.idle_timeout_s, config.total_timeout_s),
             price=model.price,
-            slots=model.slots.spare() if door == NOBODY_WAITS else model.slots.lane(door),
+            slots=door_of(model.slots, door),
             breaker=model.breaker,
             max_tokens=config.max_tokens,
             gate=model.gate,

@@ -35,10 +35,12 @@ class Pool:
         *,
         size: int,
         batches: Batches | None = None,
+        requeued: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         """`give_up` gives a job that failed `MAX_TRIES` times an honest verdict without its failing stage.
 
-        Jobs that `batches` lays aside are not worked on until their batch has formed.
+        Jobs that `batches` lays aside are not worked on until their batch has formed. `requeued` is told of
+        each job that goes back to its queue unfinished.
         """
         self._batches = batches
         self._scheduler = scheduler
@@ -46,6 +48,7 @@ class Pool:
         self._give_up = give_up
         self._clock = clock
         self._size = size
+        self._requeued = requeued
         self._at_work: dict[int, tuple[Job, asyncio.Task[None]]] = {}
         self._giving_way: set[int] = set()
         self.preempted = 0
@@ -113,6 +116,7 @@ class Pool:
     def _requeue(self, jobs: Sequence[Job]) -> None:
         for one in jobs:
             if one.alert_id in {job.alert_id for job in self._scheduler.running(one.lane)}:
+                self._requeued(one)
                 self._scheduler.put_back(one)  # those whose verdict is on its way are done soon
 
     async def failed(self, job: Job, error: BaseException) -> None:
@@ -121,6 +125,7 @@ class Pool:
         log.error("stage failed", alert_id=job.alert_id, tries=job.tries, exc_info=error)
         self.trouble = f"a stage failed on alert {job.alert_id} ({type(error).__name__}); it is tried again"
         if job.tries < MAX_TRIES:
+            self._requeued(job)
             await self._clock.sleep(BACKOFF_S * job.tries)
             self._scheduler.put_back(job)
             return

@@ -11,6 +11,7 @@ from backend.alerts.model import Alert, DataClass
 from backend.analysis.guardrails.privacy import Privacy, PrivacyRules
 from backend.analysis.ledger import LedgerEntry
 from backend.clock import Clock
+from backend.journal import outcomes
 from backend.journal.sent import SentBody, SentStore
 from backend.journal.store import Journal
 from backend.providers.base import ModelRequest
@@ -58,7 +59,10 @@ def _is_any(address: str | None) -> bool:
 
 
 class DataClasses:
-    """The class of each source's data. A source that is in the config no more counts as the strictest."""
+    """The class of each source's data. One that is gone from the config keeps what that last said of it.
+
+    A source that nobody knows, not from earlier either, counts as the strictest of those there are.
+    """
 
     def __init__(self, configs: Sequence[SourceConfig], names: Sequence[str]) -> None:
         """`names` are the sources' own, in the order of `configs`."""
@@ -66,11 +70,22 @@ class DataClasses:
         for config, name in zip(configs, names, strict=False):
             classes[name] = config.data
         self._classes = classes
+        self._past: dict[str, DataClass] = {}
         self._others: DataClass = max(classes.values(), key=_STRICTNESS.index, default="cloud-ok")
+
+    async def remember(self, journal: Journal) -> None:
+        """Take up what earlier configs said of sources that are gone, and keep what this one says."""
+        past = await journal.read(lambda reader: reader.source_classes())
+        put = functools.partial(outcomes.put_source_classes, classes=dict(self._classes))
+        await (await journal.write(put))
+        self._past = {
+            source: next((one for one in _STRICTNESS if one == data), "local-only")
+            for source, data in past.items()
+        }
 
     def of(self, source: str) -> DataClass:
         """What a source allows."""
-        return self._classes.get(source, self._others)
+        return self._classes.get(source) or self._past.get(source, self._others)
 
     def marked(self, alert: Alert, source: str) -> Alert:
         """`alert` with what its source allows."""

@@ -26,6 +26,7 @@ def provider_config(name: str, config: ModelConfig) -> ProviderConfig:
         ca_file=config.ca_file,
         api_version=config.api_version,
         region=config.region,
+        enforce=config.enforce,
     )
 
 

@@ -1,7 +1,8 @@
 """After a start: the board and the queue as the journal has them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from backend.alerts.model import DataClass
 from backend.api import Row
 from backend.clock import Clock
 from backend.journal.reader import AlertRow
@@ -12,6 +13,8 @@ from backend.pipeline.board import LIMIT
 from backend.pipeline.commands import restored
 from backend.pipeline.job import Job
 from backend.pipeline.verdicts import analysed_row
+
+DataOf = Callable[[str], DataClass]
 
 
 async def open_rows(journal: Journal) -> list[Row]:
@@ -26,8 +29,10 @@ async def open_rows(journal: Journal) -> list[Row]:
     return [_row(alert, trails.get(alert.id, []), asked.get(alert.id, 0.0)) for alert in alerts]
 
 
-async def unfinished(journal: Journal, clock: Clock, lane: str, after_id: int, limit: int) -> Sequence[Job]:
-    """The next alerts of a lane that are owed a verdict."""
+async def unfinished(
+    journal: Journal, clock: Clock, lane: str, after_id: int, limit: int, *, data_of: DataOf
+) -> Sequence[Job]:
+    """The next alerts of a lane that are owed a verdict, each with what its source allows (`data_of`)."""
     stored = await journal.read(lambda reader: reader.queued(LANE_NUMBER[lane], after_id, limit))
     now = clock.mono()
     return [
@@ -38,6 +43,7 @@ async def unfinished(journal: Journal, clock: Clock, lane: str, after_id: int, l
             received_ms=alert.received_ms,
             deadline_ms=alert.deadline_ms,
             queued_mono=now,
+            data=data_of(alert.source),
         )
         for alert in stored
     ]

@@ -10,10 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from backend.enrichment.history import keys
 from backend.lanes import LANE_NUMBER, LANES
 from backend.pipeline.job import Job
-from backend.pipeline.lane_queue import LaneQueue
+from backend.pipeline.lane_queue import LaneQueue, alike
 
 CAPACITY = 10_000
 REFILL_AT = CAPACITY // 4
@@ -107,7 +106,7 @@ class Scheduler:
         lane = self._lanes[job.lane]
         if job.lane not in FOLDING or job.asked_for or self.queued(job.lane) < FOLD_AT:
             return []
-        group = lane.alike.get(keys(job.head), {})
+        group = lane.alike.get(alike(job), {})
         taken = list(group.values())[:FOLD_MOST]
         for one in taken:
             lane.take_off(one)
@@ -206,6 +205,25 @@ class Scheduler:
         """Jobs of a lane that are being worked on."""
         return list(self._lanes[lane].running.values())
 
+    def has(self, lane: str, alert_id: int) -> bool:
+        """Whether an alert is being worked on in a lane, or a person has asked for it."""
+        return alert_id in self._lanes[lane].running or any(one.alert_id == alert_id for one in self._asked)
+
+    def entries(self, lane: str) -> list[Job]:
+        """The jobs of a lane that wait in memory, in no order."""
+        mine = self._lanes[lane]
+        return [job for _, alert_id, job in mine.heap if alert_id not in mine.ghosts]
+
+    @property
+    def asked(self) -> Sequence[Job]:
+        """What persons asked for and wait for, first first."""
+        return tuple(self._asked)
+
+    @property
+    def forward(self) -> Sequence[Job]:
+        """What was brought forward and still waits, first first."""
+        return tuple(self._forward.values())
+
     def first(self, lane: str) -> Job | None:
         """The job of a lane that is due first among those waiting."""
         self._lanes[lane].tidy()
@@ -238,7 +256,7 @@ class Scheduler:
         else:
             heapq.heappush(lane.heap, (job.deadline_ms, job.alert_id, job))
         if job.lane in FOLDING:
-            lane.alike.setdefault(keys(job.head), {})[job.alert_id] = job
+            lane.alike.setdefault(alike(job), {})[job.alert_id] = job
 
     def _pop(self, critical_only: bool) -> Job | None:
         if self._asked:

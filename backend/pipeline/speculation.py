@@ -8,7 +8,9 @@ Two things are done, and both only after a cursor has rested, so a pipeline with
 - Alerts that have only a poor verdict (the playbook answered in place of a model; the verdict of another was
   inherited) are analysed once more by a model: while no alert waits, in slots that no lane wants and not in
   the one kept for critical, within a share of all dollars. That is broken off at once when the cursor moves
-  on, when the alert is closed or another analyst takes it, or when a lane has to wait for the slot. What was
+  on, when the alert is closed or another analyst takes it, or when a critical or high alert, or a person, has
+  to wait for the slot. The lanes below wait the seconds until it is done, and none is begun meanwhile: what
+  was begun is paid for, and broken off again and again it would cost most and win nothing. What was
   finished is the alert's verdict from then on, stored like any other, so opening it asks no second time.
 """
 
@@ -37,7 +39,9 @@ AT_ONCE = 2
 REST_S = 2.0
 """After a lane needed the slot: longer than the gap between two alerts of a busy lane."""
 RETRY_S = 60.0
-"""Before an alert is looked at again, whether a model answered or could not be asked."""
+"""Before an alert that a model answered on is looked at again."""
+IN_VAIN_S = 10.0
+"""The same where none could be asked."""
 REMEMBERED = 4_096
 """Alerts remembered whose verdict was inherited, or that were tried in vain."""
 
@@ -65,10 +69,14 @@ class Speculation:
         clock: Clock,
         actor: str,
         enabled: bool,
+        taken: Callable[[int], bool] = lambda _alert_id: False,
+        may_risk: Callable[[], bool] = lambda: True,
     ) -> None:
         """`has_spare`: whether the model that a lane asks first has a slot that nobody needs now.
 
-        `wanted` is told of alerts that were opened, so that what was spent on them is no waste.
+        `wanted` is told of alerts that were opened, so that what was spent on them is no waste. `taken`:
+        whether an alert is being analysed again already, for another reason. `may_risk`: whether a call of
+        the usual price keeps what may turn out to be wasted within its share.
         """
         self._scheduler = scheduler
         self._board = board
@@ -80,6 +88,8 @@ class Speculation:
         self._clock = clock
         self._actor = actor
         self._enabled = enabled
+        self._taken = taken
+        self._may_risk = may_risk
         self._wanted: list[int] = []
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._adopted: set[int] = set()
@@ -93,7 +103,7 @@ class Speculation:
         if not self._enabled or row is None:
             return
         after = self._board.following(alert_id, FORWARD)
-        waiting = [self._job(one) for one in (row, *after) if one.state == "queued"]
+        waiting = [self._job(one) for one in (row, *after) if one.state in ("queued", "paused")]
         self._scheduler.bring_forward(waiting, self._taken_forward)
         self._wanted = [one.id for one in (row, *after[:AGAIN]) if self._worth(one, at_cursor=one is row)]
         for running in tuple(self._tasks):
@@ -137,7 +147,7 @@ class Speculation:
         """Begin what is wanted where nobody needs the slot; called from time to time."""
         if not self._wanted or len(self._tasks) >= AT_ONCE or self._scheduler.waiting:
             return
-        if self._clock.mono() < self._rest_until:
+        if self._clock.mono() < self._rest_until or not self._may_risk():
             return
         for alert_id in tuple(self._wanted):
             row = self._board.get(alert_id)
@@ -147,11 +157,19 @@ class Speculation:
                 self._start(row)
                 return
 
-    def give_way(self) -> None:
-        """A lane has to wait for a slot that work nobody asked for may hold: end that work."""
+    def give_way(self) -> bool:
+        """An urgent alert has to wait for a slot that work nobody asked for may hold: end one such call.
+
+        The one that is least likely to be opened next; one that is ending makes room for another already.
+        False where there is none to end.
+        """
         self._rest_until = self._clock.mono() + REST_S
-        for alert_id in tuple(self._tasks):
-            self._break_off(alert_id)
+        places = {alert_id: place for place, alert_id in enumerate(self._wanted)}
+        for alert_id in sorted(self._tasks, key=lambda one: places.get(one, len(places)), reverse=True):
+            if alert_id not in self._adopted and not self._tasks[alert_id].cancelling():
+                self._break_off(alert_id)
+                return True
+        return False
 
     async def close(self) -> None:
         """Break off everything, and begin nothing more."""
@@ -160,6 +178,10 @@ class Speculation:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def at_work(self, alert_id: int) -> bool:
+        """Whether a second analysis of an alert is being made now."""
+        return alert_id in self._tasks
 
     @property
     def running(self) -> int:
@@ -170,7 +192,9 @@ class Speculation:
         """Whether a model's own look would add something; to an inherited verdict only at the cursor."""
         if self._held_by_others(row) or not row.verdict_ms or row.state in ("enriching", "analysing"):
             return False
-        if self._clock.mono() - self._tried.get(row.id, -RETRY_S) < RETRY_S:
+        if self._taken(row.id):
+            return False
+        if self._clock.mono() < self._tried.get(row.id, 0.0):
             return False
         instead_of_model = row.degraded and row.analysed_by.startswith("playbook:")
         return instead_of_model or (at_cursor and row.id in self._inherited)
@@ -209,7 +233,7 @@ class Speculation:
         except Exception:  # nobody asked for it, so nobody need be told; the verdict there is stands
             log.exception("could not be analysed ahead", alert_id=row.id)
         # Also where it was answered: until the verdict is on disk its row still shows the old one.
-        _remember(self._tried, row.id, self._clock.mono())
+        _remember(self._tried, row.id, self._clock.mono() + (RETRY_S if answered else IN_VAIN_S))
         if answered and (row.id in self._adopted or self._investigations.watched(row.id)):
             self._book_wanted(row.id)
         if not answered:

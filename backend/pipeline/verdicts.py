@@ -7,6 +7,7 @@ from backend.analysis.model import Analysis, Attempt, Verdict
 from backend.api import Row
 from backend.journal.stored import MACHINE, Result
 from backend.pipeline.job import Job
+from backend.pipeline.standing import is_stand_in
 from backend.pipeline.work import Work
 
 
@@ -43,6 +44,7 @@ def analysed_row(row: Row, result: Result, closed: bool | None = None) -> Row:
         sla_met=row.sla_met if row.verdict_ms else met,
         summary=analysis.verdict.summary,
         ruling=ruling,
+        owed=is_stand_in(analysis),
     )
     return changed
 

@@ -28,6 +28,16 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     text: str
 
 
+class Form(msgspec.Struct, frozen=True, gc=False):
+    """The form of an answer, in the two ways in which servers can be told to enforce one."""
+
+    name: str
+    schema: str
+    """JSON schema: the whole answer is one such object."""
+    grammar: str
+    """GBNF, as llama.cpp takes it: it may allow text behind the object."""
+
+
 class ModelRequest(msgspec.Struct, frozen=True):
     """What a model is asked. The stable part stands first, so that prompt caches hit."""
 
@@ -38,6 +48,8 @@ class ModelRequest(msgspec.Struct, frozen=True):
     """None leaves it out of the request: several current models refuse it."""
     hidden: bool = False
     """Names in it are pseudonyms, or it holds none; never sent, it says who may be asked."""
+    form: Form | None = None
+    """Sent only to servers that are configured to enforce it; None: the answer is free text."""
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):

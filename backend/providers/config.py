@@ -3,9 +3,13 @@
 import ipaddress
 import os
 from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+Enforce = Literal["grammar", "schema"]
+"""How a server can be told to enforce a request's form."""
 
 KEY_VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
@@ -62,6 +66,8 @@ class ProviderConfig(msgspec.Struct, frozen=True):
     """Azure alone: the dated version of its API."""
     region: str | None = None
     """Bedrock alone: the AWS region. None takes the ARN's, the environment's or the AWS profile's."""
+    enforce: Enforce | None = None
+    """openai and ollama alone: what the server takes to enforce a request's form; None sends neither."""
 
 
 def api_key(config: ProviderConfig) -> str | None:

@@ -1,5 +1,6 @@
 """Ollama's chat, streamed as JSON lines."""
 
+import json
 import os
 import sys
 from collections.abc import AsyncGenerator
@@ -108,8 +109,13 @@ class _Call:
             options["temperature"] = request.temperature
         if (context := _context(request)) > DEFAULT_CONTEXT:
             options["num_ctx"] = context
+        form = request.form if self._owner.config.enforce == "schema" else None
         parts: Any = await client.chat(
-            model=self._owner.model, messages=turns(request, system_first=True), stream=True, options=options
+            model=self._owner.model,
+            messages=turns(request, system_first=True),
+            stream=True,
+            options=options,
+            format=json.loads(form.schema) if form is not None else None,
         )
         try:
             async for part in parts:

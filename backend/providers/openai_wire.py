@@ -1,6 +1,7 @@
 """The chat completions wire through OpenAI's SDK: what OpenAI itself and Azure have in common."""
 
 import abc
+import json
 import re
 import sys
 from collections.abc import AsyncGenerator, Mapping
@@ -125,6 +126,12 @@ class ChatCall:
         options: dict[str, Any] = {self._owner.limit_name: self._request.max_tokens}
         if self._request.temperature is not None:
             options["temperature"] = self._request.temperature
+        form, enforce = self._request.form, self._owner.config.enforce
+        if form is not None and enforce == "grammar":
+            options["extra_body"] = {"grammar": form.grammar}
+        elif form is not None and enforce == "schema":
+            schema = {"name": form.name, "strict": True, "schema": json.loads(form.schema)}
+            options["response_format"] = {"type": "json_schema", "json_schema": schema}
         return options
 
     async def _ask(self, client: "AsyncOpenAI") -> Any:  # noqa: ANN401 - the SDK's stream

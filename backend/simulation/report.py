@@ -33,14 +33,16 @@ class LaneFigures(msgspec.Struct, frozen=True):
     """Verdicts by who gave them: model, batch, cache, aggregate, playbook …"""
     in_time: float
     """Share of verdicts inside the lane's deadline, 0 to 1; 1 where it has none."""
+    promoted: int
+    """Verdicts on alerts that came in a lower lane."""
     by_model_in_time: float
-    """Share of what came that a model analysed inside the deadline."""
+    """Share of what came, or was promoted here, that a model analysed inside the deadline."""
     degraded: int
     """Verdicts marked as given by a lower rung than planned."""
     waited_s: Spread
     """From receipt until a worker took it up."""
     took_s: Spread
-    """From receipt to the verdict."""
+    """From receipt, or the promotion of its fold, to the verdict."""
     deepest: int
     """The most that waited at once."""
 
@@ -124,13 +126,15 @@ def lane_figures(played: Played, lane: str) -> LaneFigures:
     told = [one for one in played.told if one.lane == lane]
     came = played.came.get(lane, 0)
     by_model = sum(one.in_time for one in told if one.kind in BY_MODEL)
+    promoted = max(0, len({one.alert_id for one in told}) - came)
     return LaneFigures(
         lane=lane,
         came=came,
         verdicts=len(told),
         kinds=dict(sorted(Counter(one.kind for one in told).items())),
         in_time=_share(sum(one.in_time for one in told), len(told)),
-        by_model_in_time=_share(by_model, came),
+        promoted=promoted,
+        by_model_in_time=_share(by_model, came + promoted),
         degraded=sum(one.degraded for one in told),
         waited_s=spread(one.taken_ms / 1000 for one in told if one.kind != "aggregate"),
         took_s=spread(one.took_s for one in told),
@@ -190,7 +194,7 @@ def storm_lines(report: StormReport) -> list[str]:
         f"  in {report.came:,} = {report.verdicts:,} verdicts ({report.folded:,} folded)"
         f" + {report.counted:,} counted + {report.open:,} open, {report.again:,} promoted and judged again:"
         f" {'all accounted for' if report.accounted else 'NOT ACCOUNTED FOR'}",
-        f"  {report.calls:,} model calls ({_counts(report.calls_by_kind)}),"
+        f"  {report.calls:,} model calls{_kinds(report.calls_by_kind)},"
         f" {report.turned_away:,} turned away, ${report.usd:,.2f}, {report.preempted:,} streams pre-empted",
         "  lane      came      in time  by model  waited p50/p99/max s     verdict after p50/p99/max s"
         "   verdicts by",
@@ -198,6 +202,7 @@ def storm_lines(report: StormReport) -> list[str]:
     lines += [
         f"  {one.lane:<8}{one.came:>8,}  {one.in_time:>9.2%} {one.by_model_in_time:>9.2%}"
         f"  {_spread(one.waited_s):<23}  {_spread(one.took_s):<28}  {_counts(one.kinds)}"
+        f"{f'; {one.promoted:,} were promoted' if one.promoted else ''}"
         for one in report.lanes
     ]
     if report.naive:
@@ -219,6 +224,10 @@ def storm_lines(report: StormReport) -> list[str]:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
+
+
+def _kinds(counts: dict[str, int]) -> str:
+    return f" ({_counts(counts)})" if counts else ""
 
 
 def _counts(counts: dict[str, int]) -> str:

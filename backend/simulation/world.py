@@ -10,6 +10,7 @@ time that the machine's own computing takes: here work on the CPU takes none. Wh
 
 import asyncio
 import functools
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from backend.alerts.recognise import Parser
 from backend.analysis.breaker import Breaker
 from backend.analysis.entry import LedgerEntry
 from backend.clock import Clock, LoopClock
-from backend.lanes import LANES
+from backend.lanes import LANE_SLA_S, LANES
 from backend.pipeline.models import Models
 from backend.pipeline.work import Analysed
 from backend.providers.base import Provider
@@ -32,7 +33,7 @@ from backend.settings_tables import BudgetConfig, SpeculationConfig
 from backend.simulation.arrivals import Arrival
 from backend.simulation.chance import drawn_from
 from backend.simulation.journal import MemoryJournal
-from backend.simulation.loop import run_virtual
+from backend.simulation.loop import RESOLUTION_S, run_virtual
 from backend.simulation.script import Script, ScriptedModel
 
 SOURCE = "simulated"
@@ -76,9 +77,15 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     """Wall clock, 0 where there is none."""
 
     @property
+    def owed_ms(self) -> int:
+        """When its lane's time began, wall clock: its receipt, or later, when its fold was promoted there."""
+        sla_s = LANE_SLA_S.get(self.lane)
+        return self.deadline_ms - int(sla_s * 1000) if self.deadline_ms and sla_s else self.received_ms
+
+    @property
     def took_s(self) -> float:
-        """From receipt to verdict."""
-        return (self.verdict_ms - self.received_ms) / 1000
+        """From when it was owed to the verdict."""
+        return (self.verdict_ms - self.owed_ms) / 1000
 
     @property
     def in_time(self) -> bool:
@@ -148,6 +155,7 @@ class SimulatedRuntime(Runtime):
             settings_of(world), clock, Path("simulated"), paced=False, on_analysed=self._told, on_dead=None
         )
         self._world = world
+        self._coming = asyncio.Event()
         self._parsers = {**self._parsers, SOURCE: Parser(fixed_format="ocsf")}
         self.played = Played({}, [], [], {}, self.scripted.scripted, dict.fromkeys(LANES, 0), 0, 0)
 
@@ -189,17 +197,26 @@ class SimulatedRuntime(Runtime):
         first = sum(came.values())
         for arrival in batch:
             came[arrival.lane] = came.get(arrival.lane, 0) + 1
-        await self._ingest.put(
+        stored = await self._ingest.put(
             [
                 Record(SOURCE, "0", offset, arrival.raw, now_ms, offset + 1)
                 for offset, arrival in enumerate(batch, start=first)
             ]
         )
+        stored.add_done_callback(lambda _stored: self._coming.set())
 
     async def _watch(self) -> None:
         deepest = self.played.deepest
+        began = self._clock.mono()
         while True:
-            await self._clock.sleep(TICK_S)
+            if self._scheduler.idle:  # nobody could be nudged: a night passes at once
+                self._coming.clear()
+                await self._coming.wait()
+            passed = self._clock.mono() - began
+            ticks = math.floor(passed / TICK_S + RESOLUTION_S * 10)  # a tick that is just due has been
+            await self._clock.sleep((ticks + 1) * TICK_S - passed)
+            if not self._scheduler.waiting:
+                continue
             self._scheduler.nudge()
             for lane in LANES:
                 deepest[lane] = max(deepest[lane], self._scheduler.queued(lane))

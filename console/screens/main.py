@@ -23,12 +23,12 @@ from console.screens.queue_pane import QueuePane
 from console.screens.rail import Rail
 from console.screens.sent import SentScreen
 from console.screens.triage import Triage
+from console.screens.why import Standing, WhyPopup
 from console.view_models.cost import cost_lines
 from console.view_models.filter_text import toggle_severity
 from console.view_models.header import stage_items, strip_aside
 from console.view_models.queue import title_of
 from console.view_models.replies import Loudness
-from console.view_models.why import why_lines
 from widgets.safe import Shown
 from widgets.stages import StagesStrip
 from widgets.table import VirtualTable
@@ -332,17 +332,13 @@ class MainScreen(Screen[None]):
     def action_why(self) -> None:
         """Explain the order."""
         row = self.pane.row if self._in_pane() else self.queue.current()
-        if row is None:
-            return
-        lines = why_lines(
-            row,
-            self.queue.place(row.id),
-            self.snapshot.rows_total,
-            now_ms=self._now_ms(),
-            sla_s=self._sla_s,
-            order=self.queue.order,
-        )
-        self.app.push_screen(Popup(title_of(row), lines, "w"))
+        if row is not None:
+            times = self._now_ms, self._sla_s
+            self.app.push_screen(WhyPopup(self._engine, row, self._standing, times))
+
+    def _standing(self, row: Row) -> Standing:
+        place = self.queue.place(row.id), self.snapshot.rows_total
+        return self.queue.row(row.id) or row, place, self.queue.order
 
     def action_sent(self) -> None:
         """Show what went to models on the alert, byte for byte."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from backend.api import ModelView, Snapshot, SpeculationView
+from backend.api import CatchUpView, ModelView, Snapshot, SpeculationView
 from console.screens.lines import LinesBlock
 from console.view_models.cost import cost_item
 from console.view_models.header import lane_items, shared_lines, totals_lines
@@ -66,6 +66,20 @@ def ahead_lines(ahead: SpeculationView) -> tuple[tuple[Run, ...], ...]:
     return tuple(lines)
 
 
+def late_lines(late: CatchUpView) -> tuple[tuple[Run, ...], ...]:
+    """What the playbook judged while models were down: how much is still to be analysed; none at first."""
+    if not (late.owed or late.done or late.given_up):
+        return ()
+    sign = ((Shown(" ○ "), "accent" if late.running else "muted"), (shown(f"{'later':<8}"), "text"))
+    owed: Run = (shown(f"{count(late.owed)} to analyse"), "warn") if late.owed else (Shown("caught up"), "ok")
+    told = [
+        f"{count(number)} {word}"
+        for number, word in ((late.done, "done"), (late.given_up, "given up"))
+        if number
+    ]
+    return ((*sign, owed, (shown("".join(f", {one}" for one in told)), "muted")),)
+
+
 class Rail(Vertical):
     """Everything the wall wants to see at once."""
 
@@ -104,7 +118,13 @@ class Rail(Vertical):
         self.patterns.show(raw)
         self.patterns.display = bool(raw)
         self.cost.show(cost_item(snapshot.cost))
-        self.models.show((*model_lines(snapshot.models), *ahead_lines(snapshot.speculation)))
+        self.models.show(
+            (
+                *model_lines(snapshot.models),
+                *ahead_lines(snapshot.speculation),
+                *late_lines(snapshot.catch_up),
+            )
+        )
         self.totals.show(totals_lines(snapshot))
 
     def show_waterfall(self, data: WaterfallData | None) -> None:

@@ -11,6 +11,7 @@ from widgets.wrap import wrap_runs
 
 KINDS = {
     "analysis": "analyses",
+    "first": "short questions",
     "question": "questions",
     "hedge": "second runners",
     "repair": "repairs",
@@ -23,6 +24,7 @@ SAVINGS = {
     "answers": "kept analyses",
     "batches": "batches",
     "tiers": "step-down",
+    "first_ask": "short questions",
 }
 _HEAD = 10
 _VALUE = 8

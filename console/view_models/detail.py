@@ -25,6 +25,8 @@ from widgets.safe import Run, Shown, shown
 
 Line = tuple[Run, ...]
 SEPARATOR: Run = (Shown(" · "), "faint")
+OWED = "will be analysed when a model is back"
+"""Of an alert that the playbook judged while models were down."""
 
 
 def clock_words(wall_ms: int) -> str:
@@ -59,7 +61,7 @@ def verdict_line(row: Row) -> tuple[Line, Line]:
         left.append((Shown("no verdict yet"), "muted"))
     for flag, words, style in (
         (row.partial, "partial", "warn"),
-        (row.degraded, "fallback", "warn"),
+        (row.degraded, f"playbook; {OWED}" if row.owed else "fallback", "warn"),
         (row.injection, "! instructs the model", "error bold"),
         *_ruled(row),
     ):

@@ -93,7 +93,7 @@ def title_cell(row: Row, context: QueueContext) -> Cell:
     if row.has_note:
         extra.append((Shown(" ✎"), "accent"))
     if row.degraded or row.partial:
-        extra.append((Shown(" ~"), "warn"))
+        extra.append((Shown(" ~ later" if row.owed else " ~"), "warn"))
     style = "strong" if row.state not in ("closed", "triaged") else "text"
     runs: list[Run] = [(shown(guard_glyph(one)), f"{guard_style(one)} bold") for one in guard_findings(row)]
     if runs:

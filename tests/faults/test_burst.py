@@ -32,9 +32,9 @@ def answer_s(terminal: Terminal) -> float:
     terminal.read(0.02)
     started = time.monotonic()
     terminal.send("?")
-    assert terminal.wait_for(lambda screen: HELP in screen, 10), "no answer in ten seconds"
+    assert terminal.wait_for(lambda screen: HELP in screen, 30), "no answer in half a minute"
     terminal.send("\x1b")
-    assert terminal.wait_for(lambda screen: HELP not in screen, 10), "no answer in ten seconds"
+    assert terminal.wait_for(lambda screen: HELP not in screen, 30), "no answer in half a minute"
     return (time.monotonic() - started) / 2
 
 
@@ -47,7 +47,7 @@ def test_a_burst_loses_nothing_and_the_screen_stays_alive(tmp_path: Path) -> Non
         command = [sys.executable, "-m", "console", "--source", source, "--model", "playbook"]
         environment = {"WATCHFLOOR_HOME": str(home)}
         with Terminal(command, rows=40, columns=120, env=environment, cwd=tmp_path) as terminal:
-            assert terminal.wait_for_text("kafka/alerts", 30), terminal.text()
+            assert terminal.wait_for_text("kafka/alerts", 60), terminal.text()
             calm = produce(broker.bootstrap, CALM, 5)
             while calm.poll() is None:
                 terminal.read(0.1)
@@ -69,7 +69,7 @@ def test_a_burst_loses_nothing_and_the_screen_stays_alive(tmp_path: Path) -> Non
             terminal.send("q")
             terminal.read(1)
             terminal.send("\r")
-            assert terminal.wait(20) == 0
+            assert terminal.wait(40) == 0
     print(json.dumps({"sent": sent, "stored": stored(home), "answers_s": sorted(answers)[-5:]}))  # noqa: T201
 
 

@@ -177,7 +177,7 @@ def test_no_byte_of_an_alert_reaches_the_terminal(tmp_path: Path, columns: int, 
         terminal.send("q")
         terminal.read(1)
         terminal.send("\r")
-        assert terminal.wait(15) == 0
+        assert terminal.wait(40) == 0
         assert "␛]52;c;".encode() in terminal.raw, "an escape is not shown by its stand-in"
         assert foreign(bytes(terminal.raw)) == set()
         for trace in (b"]52;", b"]0;", b"]8;", b"owned\x07"):

@@ -44,6 +44,12 @@ def test_states_at_80x24(snap_compare: Compare, name: str, pressed: tuple[str, .
     assert snap_compare(make_app(), terminal_size=(80, 24), run_before=keys(*pressed))
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_why_it_is_not_its_turn(snap_compare: Compare, size: str) -> None:
+    pressed = ("j", "j", "j", "w")
+    assert snap_compare(make_app(), terminal_size=SIZES[size], run_before=keys(*pressed))
+
+
 def test_an_empty_demo_with_trouble(snap_compare: Compare) -> None:
     engine = scene.engine()
     engine.publish_rows([])

@@ -33,7 +33,7 @@ def make_app(engine: FakeEngine | None = None, theme: str = "dark", **keys: str)
     )
 
 
-async def until(condition: Callable[[], bool], what: str, within_s: float = 8.0) -> None:
+async def until(condition: Callable[[], bool], what: str, within_s: float = 20.0) -> None:
     """Wait until something holds; fail in words where it never does."""
     for _ in range(int(within_s / 0.02)):
         if condition():

@@ -60,7 +60,7 @@ def running(settings: Settings) -> Iterator[Engine]:
         engine.stop(10)
 
 
-def until(true: Callable[[], object], timeout_s: float = 20.0) -> None:
+def until(true: Callable[[], object], timeout_s: float = 40.0) -> None:
     """Wait for something to become true; fails the test if it does not."""
     give_up = time.monotonic() + timeout_s
     while not true():

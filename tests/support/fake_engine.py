@@ -6,7 +6,7 @@ from concurrent.futures import Future
 import msgspec
 
 from backend.analysis.model import TranscriptEvent
-from backend.api import Command, CostView, Detail, Look, Reply, Row, Snapshot, TranscriptSlice
+from backend.api import Command, CostView, Detail, Look, OrderView, Reply, Row, Snapshot, TranscriptSlice
 from backend.engine import SentView
 
 EMPTY = Snapshot(
@@ -41,6 +41,7 @@ class FakeEngine:
         self.transcripts: dict[int, list[TranscriptEvent]] = {}
         self.live: set[int] = set()
         self.sent_views: dict[int, SentView] = {}
+        self.orders: dict[int, OrderView] = {}
         self.held: list[Future[Reply]] | None = None
         """A list here holds answers back: the test completes them."""
         self.started = False
@@ -72,6 +73,11 @@ class FakeEngine:
     def sent(self, alert_id: int) -> "Future[SentView]":
         future: Future[SentView] = Future()
         future.set_result(self.sent_views.get(alert_id, SentView(alert_id, note="nothing would be sent")))
+        return future
+
+    def why(self, alert_id: int) -> "Future[OrderView]":
+        future: Future[OrderView] = Future()
+        future.set_result(self.orders.get(alert_id, OrderView(alert_id)))
         return future
 
     def send(self, command: Command) -> "Future[Reply]":

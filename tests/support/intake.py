@@ -81,7 +81,7 @@ class FakeIntake:
 
 
 async def until(
-    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout_s: float = 20.0, what: str = ""
+    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], timeout_s: float = 40.0, what: str = ""
 ) -> None:
     """Return once `condition` holds. Raises `TimeoutError` naming `what` if it does not in time."""
     try:

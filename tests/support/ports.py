@@ -12,7 +12,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, timeout_s: float = 15.0) -> None:
+def wait_for_port(port: int, timeout_s: float = 30.0) -> None:
     """Return once something accepts connections on `port`. Raises `TimeoutError` if nothing does in time."""
     deadline = time.monotonic() + timeout_s
     while True:

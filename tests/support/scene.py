@@ -37,6 +37,7 @@ from backend.enrichment.base import Evidence, Finding
 from backend.providers.base import Usage
 from backend.sources.base import SourceStatus
 from tests.support.fake_engine import FakeEngine
+from tests.support.scene_orders import CRITICAL, HIGH
 from tests.support.scene_rows import NOW_MS as NOW_MS
 from tests.support.scene_rows import ROWS as ROWS
 from tests.support.scene_rows import row as row
@@ -183,6 +184,9 @@ VERDICT = Verdict(
     ),
 )
 
+ORDERS = {2: CRITICAL, 4: HIGH}
+"""What the scheduler says of two that wait."""
+
 NARRATIVE = (
     "## What happened\n"
     "Host **10.4.2.17** has called 203.0.113.9 every 60 s for 41 minutes [E1]. The address is in two feeds "
@@ -315,4 +319,5 @@ def engine(snapshot: Snapshot = SCENE) -> FakeEngine:
         made.details[item.id] = detail(item)
     made.transcripts[1] = list(TRANSCRIPT)
     made.live = {1}
+    made.orders = dict(ORDERS)
     return made

@@ -83,7 +83,7 @@ class Terminal:
         self._stream.feed(bytes(got).replace(b"\x1b[>25u", b"").replace(b"\x1b[<u", b""))
         return bytes(got)
 
-    def wait_for(self, condition: Callable[[str], bool], seconds: float = 10.0) -> bool:
+    def wait_for(self, condition: Callable[[str], bool], seconds: float = 30.0) -> bool:
         """Read until the screen's text meets a condition; False when it does not in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -92,7 +92,15 @@ class Terminal:
                 return True
         return False
 
-    def wait_for_text(self, text: str, seconds: float = 10.0) -> bool:
+    def read_until(self, data: bytes, seconds: float = 30.0) -> bytes:
+        """Read until what comes holds `data`, at most for so long; returns all that came."""
+        end = time.monotonic() + seconds
+        got = b""
+        while data not in got and time.monotonic() < end:
+            got += self.read(0.05)
+        return got
+
+    def wait_for_text(self, text: str, seconds: float = 30.0) -> bool:
         """Read until the screen shows a text, and then what the same frame still brings.
 
         A frame can reach the pty in parts; a screen looked at between two of them is half of each.
@@ -128,7 +136,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(number)
 
-    def wait(self, seconds: float = 10.0) -> int | None:
+    def wait(self, seconds: float = 30.0) -> int | None:
         """The exit status, reading meanwhile; None when it has not ended in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

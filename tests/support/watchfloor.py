@@ -26,7 +26,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run(
-    home: Path, *arguments: str, stdin: bytes = b"", timeout_s: float = 60.0
+    home: Path, *arguments: str, stdin: bytes = b"", timeout_s: float = 90.0
 ) -> "subprocess.CompletedProcess[bytes]":
     """Run a command to its end."""
     return subprocess.run(
@@ -52,7 +52,7 @@ def start(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
     """Return once `condition` holds. Raises `TimeoutError` naming `what`."""
     end = time.monotonic() + timeout_s
     while not condition():

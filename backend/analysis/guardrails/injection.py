@@ -18,8 +18,8 @@ from backend.alerts.model import Alert
 from backend.alerts.text import safe
 from backend.analysis.guardrails.injection_decoding import decoded, disguised
 from backend.analysis.guardrails.injection_languages import FOREIGN
-from backend.analysis.guardrails.injection_phrases import Look
-from backend.analysis.guardrails.injection_rules import EXFILTRATE, FORGED, MARKERS, WORDS
+from backend.analysis.guardrails.injection_phrases import Look, folds_plainly
+from backend.analysis.guardrails.injection_rules import EXFILTRATE, FORGED, MARKERS, WORDS, may_be
 
 SCAN_CHARS = 32 * 1024
 """How much of an alert's text is looked at: up to 0.1 s of work, where it is made to cost most."""
@@ -34,10 +34,12 @@ _HIDDEN = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\U000e0000-\U000e01ef]"
 )
 _STAND_IN = re.compile(r"⟨U\+[0-9A-F]{4,6}⟩|[\u2400-\u2421]")
-_SEPARATORS = re.compile(r"(?<=[A-Za-z])[_+.\-](?=[A-Za-z])")
+_SEPARATORS = re.compile(r"[_+.\-](?<=[A-Za-z][_+.\-])(?=[A-Za-z])")
 _SPACES = re.compile(r"[ \t\r]+")
 # Cyrillic and Greek letters that look Latin, the usual disguise (Unicode confusables, the plain ones).
-_LOOK_ALIKE = str.maketrans("аеорсухіјѕԁіһαορνικτυ", "aeopcyxijsdihaopvikty"[:21])
+_ALIKE = "аеорсухіјѕԁіһαορνικτυ"
+_LOOK_ALIKE = str.maketrans(_ALIKE, "aeopcyxijsdihaopvikty"[:21])
+_ANY_ALIKE = re.compile(f"[{_ALIKE}]")
 
 
 def injection_signals(alert: Alert) -> tuple[str, ...]:
@@ -76,12 +78,13 @@ def _signals(texts: Iterable[str]) -> tuple[str, ...]:
 
 def scan(text: str) -> Iterator[tuple[str, str]]:
     """Signs in one text, as kind and safe excerpt."""
-    tags = _TAGS.search(text)
+    tags = None if text.isascii() else _TAGS.search(text)
     if tags:
         told = "".join(chr(ord(char) - 0xE0000) for char in tags[0])
         yield "hidden", _excerpt(told, 0)
+    lower = text.lower() if folds_plainly(text) else None
     for kind, pattern in (("markers", MARKERS), ("forged", FORGED), ("exfiltrate", EXFILTRATE)):
-        match = pattern.search(text)
+        match = pattern.search(text) if lower is None or may_be(kind, lower) else None
         if match:
             yield kind, _excerpt(text, match.start())
     open_text = unescaped(text)
@@ -123,10 +126,11 @@ def unescaped(text: str) -> str:
 
 def _plain(text: str) -> str:
     """The words a reader would see: letters made plain, separators made spaces."""
-    if not text.isascii():
+    if not text.isascii() and _ANY_ALIKE.search(text):
         text = text.translate(_LOOK_ALIKE)
     text = text.replace("\\n", "\n").replace("’", "'")  # noqa: RUF001 - the typographic apostrophe is meant
-    return _SPACES.sub(" ", _SEPARATORS.sub(" ", text))
+    text = _SEPARATORS.sub(" ", text)
+    return _SPACES.sub(" ", text) if "  " in text or "\t" in text or "\r" in text else text
 
 
 def _texts(alert: Alert) -> Iterator[str]:

@@ -18,6 +18,8 @@ _MOST = 600
 """Beginnings of one phrase; a phrase with more is always searched for."""
 _NOWHERE = sys.maxsize
 _WORD = re.compile(r"\w+")
+_HEADS = re.compile(r"(\w\w?\w?)\w*")
+_FOLDS_ODDLY = re.compile("[\u0130\u0131\u017f\u212a]")
 
 _Begun = tuple[str, bool]
 """How a phrase begins so far, and whether nothing that follows belongs to that."""
@@ -26,13 +28,39 @@ _Begun = tuple[str, bool]
 class Look:
     """What a text is made of: where words begin, by their first characters, and which characters it has."""
 
-    __slots__ = ("chars", "heads")
+    __slots__ = ("_lower", "_places", "chars", "heads")
 
     def __init__(self, text: str) -> None:
-        self.heads: dict[str, list[int]] = {}
-        for match in _WORD.finditer(text):
-            self.heads.setdefault(_folded(match[0][:HEAD])[:HEAD], []).append(match.start())
+        """Look at `text` once, for all phrases."""
         self.chars = set(text)
+        self._lower = ""
+        self._places: dict[str, list[int]] = {}
+        if folds_plainly(text):
+            self._lower = text.lower()
+            self.heads = set(_HEADS.findall(self._lower))
+            return
+        for match in _WORD.finditer(text):
+            self._places.setdefault(_folded(match[0][:HEAD])[:HEAD], []).append(match.start())
+        self.heads = set(self._places)
+
+    def places(self, head: str) -> Sequence[int]:
+        """Where words with that beginning begin."""
+        places = self._places.get(head)
+        if places is None:
+            places = self._places[head] = list(self._found(head))
+        return places
+
+    def _found(self, head: str) -> Iterator[int]:
+        lower, length = self._lower, len(head)
+        at = lower.find(head)
+        while at >= 0:
+            end = at + length
+            # A shorter one is a whole word.
+            if not (at and _is_word(lower[at - 1])) and (
+                length == HEAD or not _is_word(lower[end : end + 1])
+            ):
+                yield at
+            at = lower.find(head, at + 1)
 
 
 class Phrases:
@@ -40,44 +68,73 @@ class Phrases:
 
     def __init__(self, phrases: Mapping[str, Sequence[str]]) -> None:
         """`phrases` are read without regard to case."""
-        self._kinds = {kind: [_Phrase(one) for one in some] for kind, some in phrases.items()}
+        self._kinds = tuple(phrases)
+        self._always: list[tuple[str, re.Pattern[str]]] = []
+        self._by_head: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        self._by_char: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        for kind, some in phrases.items():
+            for one in some:
+                self._add(kind, _Phrase(one))
+        self._heads, self._chars = frozenset(self._by_head), frozenset(self._by_char)
+
+    def _add(self, kind: str, phrase: "_Phrase") -> None:
+        entry = (kind, phrase.pattern)
+        if phrase.always:
+            self._always.append(entry)
+        for head in phrase.heads:
+            self._by_head.setdefault(head, []).append(entry)
+        for char in phrase.chars:
+            self._by_char.setdefault(char, []).append(entry)
 
     def found(self, text: str, look: Look) -> Iterator[tuple[str, int]]:
         """Each kind that is in the text, with where its first phrase begins. `look` is of the same text."""
-        for kind, phrases in self._kinds.items():
-            start = min((one.start(text, look) for one in phrases), default=_NOWHERE)
-            if start < _NOWHERE:
-                yield kind, start
+        starts: dict[str, int] = {}
+        searched = dict.fromkeys(self._always)
+        for char in self._chars & look.chars:
+            searched.update(dict.fromkeys(self._by_char[char]))
+        for kind, pattern in searched:
+            match = pattern.search(text)
+            if match is not None:
+                starts[kind] = min(match.start(), starts.get(kind, _NOWHERE))
+        for head in self._heads & look.heads:
+            places = look.places(head)
+            for kind, pattern in self._by_head[head]:
+                start = next((place for place in places if pattern.match(text, place)), _NOWHERE)
+                if start < starts.get(kind, _NOWHERE):
+                    starts[kind] = start
+        if starts:
+            yield from ((kind, starts[kind]) for kind in self._kinds if kind in starts)
 
 
 class _Phrase:
     """One expression with the words, or else the characters, one of which must be there."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = re.compile(pattern, re.IGNORECASE)
+        self.pattern = re.compile(pattern, re.IGNORECASE)
         items = list(parser.parse(pattern, re.IGNORECASE))
         at_word = bool(items) and items[0] == (sre.AT, sre.AT_BOUNDARY)
         begun = _begun(items[at_word:], HEAD if at_word else 1)
         heads = {_head(one) for one in begun} if at_word else {text[:1] or None for text, _ in begun}
         known = {head for head in heads if head is not None}
-        self._always = None in heads or not known or len(known) > _MOST
-        self._heads = {_folded(head)[:HEAD] for head in known} if at_word else set()
-        self._chars = (
-            set() if at_word else {case for char in known for case in (char, char.upper(), char.lower())}
-        )
+        self.always = None in heads or not known or len(known) > _MOST
+        self.heads: set[str] = set()
+        self.chars: set[str] = set()
+        if not self.always and at_word:
+            self.heads = {_folded(head)[:HEAD] for head in known}
+        elif not self.always:
+            self.chars = {case for char in known for case in (char, char.upper(), char.lower())}
 
-    def start(self, text: str, look: Look) -> int:
-        """The first place where it stands; `_NOWHERE` where it does not."""
-        if self._always or not self._chars.isdisjoint(look.chars):
-            match = self._pattern.search(text)
-            return match.start() if match is not None else _NOWHERE
-        return min(
-            (self._first(text, look.heads[head]) for head in self._heads & look.heads.keys()),
-            default=_NOWHERE,
-        )
 
-    def _first(self, text: str, places: Sequence[int]) -> int:
-        return next((place for place in places if self._pattern.match(text, place)), _NOWHERE)
+def folds_plainly(text: str) -> bool:
+    """Whether `text.lower()` is as long, and holds the ASCII letters that `text` holds in either case.
+
+    So it is but for four letters that are alike to s, k and i where case does not count.
+    """
+    return text.isascii() or _FOLDS_ODDLY.search(text) is None
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _head(begun: _Begun) -> str | None:

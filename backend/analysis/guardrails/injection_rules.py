@@ -156,3 +156,32 @@ FORGED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Our own delimiters guessed, or an answer in our form written in advance."""
+
+_NEEDED: dict[str, tuple[tuple[tuple[str, ...], ...], ...]] = {
+    "markers": (
+        (("<",), ("|", ">")),
+        (("inst]",),),
+        (("system", "assistant", "instruction", "human"), (":",)),
+        (("##",), ("instruction", "system", "response", "human", "assistant")),
+        (("---",),),
+    ),
+    "exfiltrate": (
+        (("](",), ("//",)),
+        (
+            ("send", "post", "transmit", "upload", "forward", "exfiltrate", "append", "submit", "encode"),
+            (
+                "conversation", "prompt", "instruction", "context", "analysis", "answer", "summar",
+                "evidence", "api key", "credential", "secret", "finding",
+            ),
+        ),
+    ),
+    "forged": ((("begin data ", "end data "),), (('"verdict"', '"facts"'), (":",))),
+}  # fmt: skip
+
+
+def may_be(kind: str, lower: str) -> bool:
+    """Whether text in lower case (`injection_phrases.folds_plainly`) holds what every such mark is made of.
+
+    A tenth of the price of the search itself, which nearly no text is worth.
+    """
+    return any(all(any(one in lower for one in some) for some in way) for way in _NEEDED[kind])

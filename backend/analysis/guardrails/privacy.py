@@ -69,6 +69,11 @@ class View:
         self.alert = alert
         self.evidence = tuple(evidence)
 
+    @property
+    def hides(self) -> bool:
+        """Some of it is not told in clear."""
+        return self._case is not None
+
     def text(self, text: str) -> SafeText:
         """A question, an earlier answer, or other prose on the alert."""
         return SafeText(_hidden(self._case, text))

@@ -29,9 +29,9 @@ class Floor:
         self.settings = settings
 
     def do(self, command: Command) -> Reply:
-        return self.engine.send(command).result(10)
+        return self.engine.send(command).result(30)
 
-    def until_idle(self, timeout_s: float = 30.0) -> None:
+    def until_idle(self, timeout_s: float = 60.0) -> None:
         wait_for(lambda: self.engine.idle, "the engine is idle", timeout_s)
 
     def until_rows(self, count: int, state: str) -> None:

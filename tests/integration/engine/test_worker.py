@@ -33,7 +33,7 @@ def test_kill_9_in_the_middle_loses_and_doubles_nothing(tmp_path: Path) -> None:
         before = verdicts(home)
         wait_for(lambda had=before: verdicts(home) > had + 20, "it is at work")  # type: ignore[misc]  # a default
         worker.send_signal(signal.SIGKILL)
-        worker.communicate(timeout=10)
+        worker.communicate(timeout=30)
         assert worker.returncode == -signal.SIGKILL
     assert 0 < verdicts(home) < MANY
     result = run(home, *source, timeout_s=110)
@@ -55,7 +55,7 @@ def test_a_following_worker_reads_what_is_appended_and_ends_in_time(tmp_path: Pa
     wait_for(lambda: verdicts(home) == 8, "those appended")
     began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    _, said = worker.communicate(timeout=10)
+    _, said = worker.communicate(timeout=30)
     assert time.monotonic() - began < 5
     assert worker.returncode == 0
     assert b"8 alerts stored" in said
@@ -68,7 +68,7 @@ def test_sigterm_under_load_ends_in_time_and_the_rest_is_done_later(tmp_path: Pa
     wait_for(lambda: (home / "journal.db").exists() and verdicts(home) > 5, "it is at work")
     began = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    worker.communicate(timeout=10)
+    worker.communicate(timeout=30)
     assert time.monotonic() - began < 5
     assert worker.returncode == 0
     run(home, "worker", "--source", f"file://{path}", "--until-idle")
@@ -86,7 +86,7 @@ def test_a_second_worker_on_the_same_home_is_told_in_a_line(tmp_path: Path) -> N
         assert f"another watchfloor (process {first.pid})" in text_of(second)[0]
     finally:
         first.terminate()
-        first.communicate(timeout=10)
+        first.communicate(timeout=30)
 
 
 def test_a_worker_without_any_source_that_works_ends_and_says_why(tmp_path: Path) -> None:

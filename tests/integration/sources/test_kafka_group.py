@@ -94,6 +94,6 @@ def test_a_worker_stopped_for_longer_than_its_session_goes_on_where_it_was(tmp_p
             assert worker.wait(15) == 0
         finally:
             worker.kill()
-            worker.communicate(timeout=10)
+            worker.communicate(timeout=30)
         assert asyncio.run(committed(broker.bootstrap, "alerts")) == {"alerts/0": 550}
     assert stored() == list(range(550))

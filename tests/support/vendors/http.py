@@ -124,7 +124,7 @@ class HttpServer:
         """Connections that neither side has closed."""
         return self._open
 
-    async def until_open(self, count: int, timeout_s: float = 5.0) -> None:
+    async def until_open(self, count: int, timeout_s: float = 20.0) -> None:
         """Wait until exactly `count` connections are open. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout_s), self._changed:
             await self._changed.wait_for(lambda: self._open == count)

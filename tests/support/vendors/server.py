@@ -92,7 +92,7 @@ class VendorServer:
         """Close every connection now, as a server does with those that lie idle too long."""
         self._http.hang_up()
 
-    async def until_open(self, count: int, timeout_s: float = 5.0) -> None:
+    async def until_open(self, count: int, timeout_s: float = 20.0) -> None:
         """Wait until exactly `count` connections are open. Raises `TimeoutError`."""
         await self._http.until_open(count, timeout_s)
 

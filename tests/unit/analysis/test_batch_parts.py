@@ -2,14 +2,27 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.analysis.batch_examples import EXAMPLES
 from backend.analysis.batch_lines import MAX_LINE, BatchLines
-from backend.analysis.batch_prompt import CHECK_PASSES, SYSTEM, Asked, block, build_batch, check_alert, tags
+from backend.analysis.batch_prompt import (
+    CHECK_PASSES,
+    SYSTEM,
+    Asked,
+    batch_system,
+    block,
+    build_batch,
+    check_alert,
+    tags,
+)
 from backend.analysis.call import CallResult
+from backend.analysis.estimate import estimate_tokens
 from backend.analysis.playbook.analyst import judge
 from backend.analysis.shares import shares, split
+from backend.analysis.verdict_stream import VerdictReader
 from backend.providers.base import Outcome, Usage
 from backend.providers.prices import Price
 from tests.unit.analysis.builders import EVIDENCE, alert
@@ -76,3 +89,30 @@ def test_nobody_can_call_the_check_alert_harmless() -> None:
     assert verdict.verdict in CHECK_PASSES
     other, _ = check_alert()
     assert other.head.uid != decoy.head.uid
+
+
+def test_the_batch_prompt_is_as_long_as_the_cache_needs_and_no_longer() -> None:
+    assert batch_system(None) == batch_system(512) == SYSTEM  # nothing to cache, or long enough as it is
+    assert batch_system(4_096) == SYSTEM  # the examples do not reach so far
+    for least in (1_024, 2_048):
+        prompt = batch_system(least)
+        assert prompt.startswith(SYSTEM)
+        assert least <= estimate_tokens(len(prompt)) < least + 400
+        assert prompt == batch_system(least)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_every_example_is_a_line_that_would_be_accepted(example: str) -> None:
+    data, _, answer = example.partition("Line:\n")
+    lines = BatchLines()
+    (line,) = [*lines.feed(answer), *lines.finish()]
+    assert f"Alert {line.tag}\n" in data
+    assert 0 < len(line.why.split()) <= 40
+    reader = VerdictReader(0)
+    reader.feed(f"{line.text}\n\n{line.why}")
+    reading = reader.finish()
+    assert (reading.problem, reading.notes) == ("", ())
+    assert reading.verdict is not None
+    known = {one["id"] for one in json.loads(data.partition("Data: ")[2])["evidence"]}
+    assert {cited for fact in reading.verdict.facts for cited in fact.evidence} <= known
+    assert 1 <= len(reading.verdict.facts) <= 2

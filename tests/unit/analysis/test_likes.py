@@ -91,6 +91,27 @@ def test_what_says_nothing_is_not_kept() -> None:
     assert len(likes) == 0
 
 
+def test_hosts_that_come_in_turn_do_not_oust_each_other() -> None:
+    clock = FakeClock()
+    likes = Likes(clock.mono, max_likes=4)
+    sources = [f"198.51.100.{number}" for number in range(3)]
+    for number, src in enumerate(sources):
+        likes.keep(of(f"a{number}", src=src), PLAIN, (), number, analysis())
+    assert len(likes) == 1, "one kind of alert"
+    for number, src in enumerate(sources):
+        found = likes.instead(of("b", src=src), PLAIN, (), "low")
+        assert found is not None
+        assert found.alert_id == number, "each has the analysis of its own host"
+    assert likes.instead(of("b", src="198.51.100.9"), PLAIN, (), "low") is None, "a new host is looked at"
+    for number in range(10):
+        likes.keep(of("c", src=f"203.0.113.{number}"), PLAIN, (), number, analysis())
+    kept = sum(
+        likes.instead(of("d", src=f"203.0.113.{number}"), PLAIN, (), "low") is not None
+        for number in range(10)
+    )
+    assert kept == 4, "bounded: the oldest are let go"
+
+
 def test_it_forgets_after_its_time_and_holds_no_more_than_its_room() -> None:
     clock = FakeClock()
     likes = kept(clock)

@@ -96,7 +96,7 @@ class Course:
 
     async def done(self) -> Analysis:
         assert self.task is not None
-        return await asyncio.wait_for(self.task, 5)
+        return await asyncio.wait_for(self.task, 20)
 
     def began(self) -> list[tuple[str, int]]:
         return [(e.model, e.number) for e in self.rig.events if isinstance(e, AttemptStarted)]

@@ -138,7 +138,7 @@ async def test_nobody_waits_for_long() -> None:
     bench = Bench()
     bench.model.go_on.clear()
     bench.warmer.begin("medium", 4)
-    await asyncio.wait_for(bench.warmer.ready(), 4)
+    await asyncio.wait_for(bench.warmer.ready(), 8)
     await bench.warmer.close()
 
 

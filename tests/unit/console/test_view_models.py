@@ -162,10 +162,14 @@ def test_evidence_keeps_kind_cache_and_age() -> None:
 
 def test_why_tells_lane_deadline_and_order() -> None:
     row = scene.ROWS[1]
-    text = words(why_lines(row, 2, 13, now_ms=scene.NOW_MS, sla_s={"critical": 60.0}, order="priority"))
+    text = words(
+        why_lines(row, (2, 13), None, now_ms=scene.NOW_MS, sla_s={"critical": 60.0}, order="priority")
+    )
     for part in ("2 of 13", "Critical", "the product said “1”", "0:52 left", "12:04:03", "lane by lane"):
         assert part in text
-    assert "newest first" in words(why_lines(row, 2, 13, now_ms=scene.NOW_MS, sla_s={}, order="newest"))
+    assert "newest first" in words(
+        why_lines(row, (2, 13), None, now_ms=scene.NOW_MS, sla_s={}, order="newest")
+    )
 
 
 def test_cost_lists_every_model() -> None:

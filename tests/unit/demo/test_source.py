@@ -75,7 +75,7 @@ async def playing(source: DemoSource, intake: FakeIntake) -> AsyncIterator[None]
 
 
 async def played(source: DemoSource, intake: FakeIntake) -> list[Record]:
-    async with playing(source, intake), asyncio.timeout(8):
+    async with playing(source, intake), asyncio.timeout(20):
         await intake.full.wait()
     return intake.records
 
@@ -122,7 +122,7 @@ async def test_a_full_intake_holds_the_feed_and_then_gets_all_of_it() -> None:
     clock = FakeClock()
     source, intake = DemoSource(clock=clock), FakeIntake(wanted=300)
     intake.room.clear()
-    async with playing(source, intake), asyncio.timeout(8):
+    async with playing(source, intake), asyncio.timeout(20):
         for _ in range(50):
             await asyncio.sleep(0)
         assert intake.puts == 1
@@ -139,7 +139,7 @@ async def test_what_could_not_be_stored_is_sent_again() -> None:
     source, intake = DemoSource(clock=clock), FakeIntake(wanted=100)
     intake.failures = 2
     seen: set[str] = set()
-    async with playing(source, intake), asyncio.timeout(8):
+    async with playing(source, intake), asyncio.timeout(20):
         while not intake.full.is_set():
             status = source.status()
             seen.add(status.state)

@@ -160,7 +160,7 @@ async def test_a_changed_file_is_read_and_a_broken_one_is_not_taken(path: Path) 
     assets = await started(path, reload_s=0.02)
 
     async def until(wanted: str, problem: str) -> None:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while True:
                 texts = [one.text for one in await found(assets, alert(host="db-01"))]
                 if any(wanted in text for text in texts) and problem in assets.problem:

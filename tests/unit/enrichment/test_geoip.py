@@ -198,7 +198,7 @@ class Watched:
         """The same once it has had its time to look at the file and to take it up."""
         self.clock.ahead_s += LOOK_EVERY_S
         await self.place()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             await self.geo._looking  # type: ignore[misc]  # just begun
         return await self.place()
 

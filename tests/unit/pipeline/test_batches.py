@@ -71,7 +71,7 @@ async def working(
 
 
 async def quiet(scheduler: Scheduler) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while not scheduler.idle:
             await asyncio.sleep(0.002)
 
@@ -87,6 +87,29 @@ async def test_a_full_batch_goes_at_once_and_a_short_one_after_its_wait() -> Non
         await quiet(scheduler)
         assert groups == [[1, 2, 3, 4], [5, 6]]
         assert forming.held() == 0
+
+
+async def test_it_tells_when_one_begins_to_form_and_how_many_requests_are_coming() -> None:
+    scheduler = Scheduler(nothing_more)
+    forming = Batches(scheduler, CLOCK, {"medium": BatchLimits(4, 2_000.0)})
+    told: list[tuple[str, int]] = []
+    forming.opened = lambda lane: told.append((lane, forming.coming(lane)))
+    for number in range(1, 11):
+        scheduler.offer(job(number))
+    for _ in range(4):
+        assert forming.hold(await scheduler.take())
+    assert told == [("medium", 2)]  # of 10 alike two fill at once
+    assert forming.coming("medium") == 2  # one has formed, and 6 more fill one
+    assert len(forming.mates(await scheduler.take())) == 3
+    assert forming.coming("medium") == 1
+    for name in ("ET WEB sqli", "ET WEB xss", "GPL RPC"):
+        scheduler.offer(job(90 + len(name), name, due_s=300.0))
+        assert forming.hold(await scheduler.take())
+    assert told[1:] == [("medium", 1), ("medium", 2)]  # two families; the second alert of one opens none
+    assert forming.coming("medium") == 2
+    assert forming.coming("low") == 0
+    assert (forming.size("medium"), forming.size("low")) == (4, 1)
+    await forming.close()
 
 
 async def test_families_and_kinds_of_source_do_not_mix() -> None:

@@ -91,14 +91,14 @@ async def test_jobs_come_only_after_their_commit(ingest: Ingest, caught: Caught,
     assert (future.done(), caught.jobs, ingest.waiting) == (False, [], 1)
     other.execute("rollback")
     other.close()
-    await asyncio.wait_for(future, 9)
+    await asyncio.wait_for(future, 20)
     assert len(caught.jobs) == 1
 
 
 async def test_a_source_that_no_longer_waits_does_not_cost_its_alerts(ingest: Ingest, caught: Caught) -> None:
     future = await ingest.put([record(0, b"a")])
     future.cancel()
-    await until(lambda: len(caught.jobs) == 1, 5)
+    await until(lambda: len(caught.jobs) == 1, 20)
     assert ingest.totals.alerts == 1
 
 
@@ -114,7 +114,7 @@ async def test_sources_wait_while_too_much_waits_for_its_commit(
     assert not third.done()
     other.execute("rollback")
     other.close()
-    await asyncio.wait_for(await asyncio.wait_for(third, 9), 9)
+    await asyncio.wait_for(await asyncio.wait_for(third, 20), 20)
     assert [job.alert_id for job in caught.jobs] == [1, 2, 3]
 
 
@@ -133,7 +133,7 @@ async def test_a_journal_that_refuses_fails_the_future_and_acknowledges_nothing(
     await (await journal.write(break_table))
     future = await ingest.put([record(0, b"a")])
     with pytest.raises(sqlite3.OperationalError):
-        await asyncio.wait_for(future, 9)
+        await asyncio.wait_for(future, 20)
     assert caught.jobs == []
     assert ingest.waiting == 0
 

@@ -31,12 +31,12 @@ async def test_a_watched_alert_is_published_and_again_when_it_changes(desk: Desk
     watching = desk.investigations
     assert watching.detail(1) is None
     watching.watch(1)
-    await until(lambda: watching.detail(1) is not None, 5)
+    await until(lambda: watching.detail(1) is not None, 20)
     before = watching.detail(1)
     assert before is not None
     assert (before.row.state, before.trail) == ("triaged", ())
     await desk.do(Decide((1,), "Benign", "ann", "scanner"))
-    await until(lambda: (d := watching.detail(1)) is not None and d.row.state == "closed", 5)
+    await until(lambda: (d := watching.detail(1)) is not None and d.row.state == "closed", 20)
     after = watching.detail(1)
     assert after is not None
     assert [(note.actor, note.what) for note in after.trail] == [("ann", "closed it as Benign: scanner")]
@@ -48,7 +48,7 @@ async def test_it_stays_published_until_the_last_who_looks_has_gone(desk: Desk) 
     watching = desk.investigations
     watching.watch(1)
     watching.watch(1)
-    await until(lambda: watching.detail(1) is not None, 5)
+    await until(lambda: watching.detail(1) is not None, 20)
     watching.unwatch(1)
     assert watching.detail(1) is not None
     watching.unwatch(1)
@@ -76,7 +76,7 @@ async def test_an_alert_that_can_not_be_shown_does_not_stop_the_publishing(
     assert desk.investigations.detail(1) is None
     monkeypatch.undo()
     desk.investigations.changed(1)
-    await until(lambda: desk.investigations.detail(1) is not None, 5)
+    await until(lambda: desk.investigations.detail(1) is not None, 20)
 
 
 def test_the_story_is_told_by_the_time_of_each_event() -> None:

@@ -80,12 +80,12 @@ async def test_what_is_owed_is_delivered_in_order_and_forgotten(journal: Journal
     sink = Recorder("a")
     await owe(journal, ["k1", "k2"], ["a"])
     async with running(journal, sink) as outbox:
-        await until(lambda: outbox.empty, 5)
+        await until(lambda: outbox.empty, 20)
         assert sink.got == ["k1:a", "k2:a"]
         await owe(journal, ["k3"], ["a"], first=2)
         outbox.kick()
         assert not outbox.empty
-        await until(lambda: outbox.empty, 5)
+        await until(lambda: outbox.empty, 20)
     assert sink.got == ["k1:a", "k2:a", "k3:a"]
     assert await left(journal, "a") == 0
 
@@ -98,12 +98,12 @@ async def test_a_failing_sink_is_told_of_tried_again_and_holds_up_nobody(
     bad.fail = error
     await owe(journal, ["k1", "k2"], ["a", "b"])
     async with running(journal, bad, good) as outbox:
-        await until(lambda: len(good.got) == 2 and bad.tries >= 3, 5)
+        await until(lambda: len(good.got) == 2 and bad.tries >= 3, 20)
         assert list(outbox.trouble) == ["a"]
         assert ("start it" in outbox.trouble["a"]) == isinstance(error, SinkError)
         assert not outbox.empty
         bad.fail = None
-        await until(lambda: outbox.empty, 5)
+        await until(lambda: outbox.empty, 20)
     assert bad.got == ["k1:a", "k2:a"]
     assert outbox.trouble == {}
 
@@ -116,10 +116,10 @@ async def test_a_sink_that_hangs_holds_up_nobody_and_is_cut_off(
     stuck.hang = True
     await owe(journal, ["k1"], ["a", "b"])
     async with running(journal, stuck, good) as outbox:
-        await until(lambda: len(good.got) == 1 and "a" in outbox.trouble, 5)
+        await until(lambda: len(good.got) == 1 and "a" in outbox.trouble, 20)
         assert "no answer" in outbox.trouble["a"]
         stuck.hang = False
-        await until(lambda: outbox.empty, 5)
+        await until(lambda: outbox.empty, 20)
     assert stuck.got == ["k1:a"]
 
 
@@ -128,10 +128,10 @@ async def test_deliveries_survive_a_restart(journal: Journal) -> None:
     bad.fail = SinkError("down")
     await owe(journal, ["k1"], ["a"])
     async with running(journal, bad):
-        await until(lambda: bad.tries > 0, 5)
+        await until(lambda: bad.tries > 0, 20)
     again = Recorder("a")
     async with running(journal, again) as outbox:
-        await until(lambda: outbox.empty, 5)
+        await until(lambda: outbox.empty, 20)
     assert again.got == ["k1:a"]
 
 

@@ -155,14 +155,15 @@ def test_medium_that_would_be_late_goes_before_high_that_is_due_later_never_befo
 
 
 @pytest.mark.parametrize(
-    ("size", "taken", "spare", "full"), [(8, 7, 0, True), (8, 6, 0, False), (8, 7, 1, False)]
+    ("size", "taken", "spare", "full"),
+    [(8, 7, 0, (True, True)), (8, 6, 0, (False, False)), (8, 7, 1, (False, True))],
 )
 async def test_slots_are_full_when_only_the_one_for_critical_is_left(
-    size: int, taken: int, spare: int, full: bool
+    size: int, taken: int, spare: int, full: tuple[bool, bool]
 ) -> None:
     slots = ModelSlots(size)
     for _ in range(taken - spare):
         await slots.lane("low").acquire()
     for _ in range(spare):
         await slots.spare().acquire()
-    assert slots.full is full
+    assert (slots.full("high"), slots.full("low")) == full

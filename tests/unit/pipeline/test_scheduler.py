@@ -48,7 +48,7 @@ def build(stored: Stored) -> Scheduler:
 
 
 async def take(scheduler: Scheduler, *, critical_only: bool = False) -> Job:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         return await scheduler.take(critical_only=critical_only)
 
 

@@ -3,7 +3,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.pipeline.slots import LaneSlots, ModelSlots
+from backend.pipeline.slots import ON_ALERT, LaneSlots, ModelSlots, door_of, late_door
 
 
 async def settle() -> None:
@@ -65,7 +65,7 @@ async def test_a_waiter_that_is_cancelled_as_it_is_served_gives_its_slot_back() 
     await settle()
     lane.release()  # given to the first …
     first.cancel()  # … before it could run
-    await asyncio.wait_for(second, 5)
+    await asyncio.wait_for(second, 20)
     assert slots.busy == 1
     lane.release()
     assert slots.busy == 0
@@ -135,7 +135,12 @@ async def test_work_nobody_asked_for_comes_after_every_lane_and_never_takes_the_
 async def test_a_lane_that_has_to_wait_tells_whoever_holds_a_slot_unasked() -> None:
     slots = ModelSlots(1)
     told: list[str] = []
-    slots.give_way = lambda: told.append("give way")
+
+    def give_way() -> bool:
+        told.append("give way")
+        return True
+
+    slots.give_way = give_way
     spare = slots.spare()
     await spare.acquire()
     critical = asyncio.create_task(slots.lane("critical").acquire())
@@ -148,3 +153,85 @@ async def test_a_lane_that_has_to_wait_tells_whoever_holds_a_slot_unasked() -> N
     await settle()
     assert told == ["give way"]  # critical holds it now, and that never gives way
     waits.cancel()
+
+
+async def test_a_lane_whose_time_is_minutes_waits_the_seconds_that_unasked_work_takes() -> None:
+    slots = ModelSlots(1)
+    told: list[str] = []
+
+    def give_way() -> bool:
+        told.append("give way")
+        return True
+
+    slots.give_way = give_way
+    spare = slots.spare()
+    await spare.acquire()
+    assert (slots.full("medium"), slots.full("high")) == (True, False)
+    waits = asyncio.create_task(slots.lane("medium").acquire())
+    await settle()
+    assert told == []
+    spare.release()
+    await settle()
+    assert waits.done()
+
+
+class Late:
+    """Calls that make up for a stand-in, each in a task of its own that can be ended."""
+
+    def __init__(self, slots: ModelSlots) -> None:
+        self.slots = slots
+        self.tasks: dict[int, asyncio.Task[None]] = {}
+        slots.preempt = self._preempt
+
+    async def begin(self, alert_id: int, lane: str) -> None:
+        self.tasks[alert_id] = asyncio.create_task(self._call(alert_id, lane))
+        await settle()
+
+    @property
+    def ended(self) -> list[int]:
+        return [one for one, task in self.tasks.items() if task.cancelled()]
+
+    async def _call(self, alert_id: int, lane: str) -> None:
+        ON_ALERT.set(alert_id)
+        door = door_of(self.slots, late_door(lane))
+        await door.acquire()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            door.release()
+
+    def _preempt(self, alert_id: int) -> bool:
+        return self.tasks[alert_id].cancel()
+
+    async def close(self) -> None:
+        for task in self.tasks.values():
+            task.cancel()
+        await asyncio.gather(*self.tasks.values(), return_exceptions=True)
+        assert self.slots.busy == 0
+
+
+async def test_what_is_made_up_for_is_ended_for_its_lane_and_those_above_never_for_those_below() -> None:
+    slots = ModelSlots(3)
+    late = Late(slots)
+    await late.begin(1, "high")
+    await late.begin(2, "critical")
+    await late.begin(3, "high")
+    assert slots.busy == 2, "never the slot kept for critical"
+    low = asyncio.create_task(slots.lane("medium").acquire())
+    await settle()
+    assert late.ended == []
+    high = asyncio.create_task(slots.lane("high").acquire())
+    await settle()
+    assert late.ended == [1], "of high's own, not critical's; and it has the slot before the one that waits"
+    assert high.done()
+    assert not low.done()
+    first, second = (asyncio.create_task(slots.lane("critical").acquire()) for _ in range(2))
+    await settle()
+    assert first.done()
+    assert second.done()
+    assert late.ended == [1, 2]
+    low.cancel()
+    for lane in ("high", "critical", "critical"):
+        slots.lane(lane).release()
+    await settle()
+    await late.close()

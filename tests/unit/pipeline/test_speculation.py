@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from backend.alerts.text import SafeText
 from backend.analysis.budget import Budget
 from backend.analysis.entry import CallKind, LedgerEntry
@@ -16,7 +18,7 @@ from backend.pipeline.foresight import KEPT, PATIENCE_S, Foresight, SpareAllowan
 from backend.pipeline.investigations import Investigations
 from backend.pipeline.job import Job
 from backend.pipeline.scheduler import Scheduler
-from backend.pipeline.speculation import REST_S, RETRY_S, Speculation
+from backend.pipeline.speculation import IN_VAIN_S, REST_S, RETRY_S, Speculation
 from tests.unit.pipeline.builders import build_alert, job, open_journal, row
 from tests.unit.pipeline.test_bring_forward import nothing_more
 
@@ -58,6 +60,7 @@ class Ahead:
         self.ended: list[int] = []
         self.wanted: list[int] = []
         self.spare = True
+        self.room = True
         self.answers = True
         self.go_on = asyncio.Event()
         self.speculation = Speculation(
@@ -71,6 +74,7 @@ class Ahead:
             clock=self.clock,
             actor="ann",
             enabled=True,
+            may_risk=lambda: self.room,
         )
 
     async def _again(self, one: Job) -> bool:
@@ -165,6 +169,62 @@ async def test_closed_or_taken_by_another_it_is_broken_off_but_not_when_claimed_
         desk.speculation.review()
         await desk.settle()
         assert 1 in desk.ended
+
+
+async def test_one_call_gives_way_at_a_time_the_one_least_likely_to_be_opened(tmp_path: Path) -> None:
+    async with ahead_of(tmp_path) as desk:
+        desk.speculation.look(2)
+        desk.speculation.tick()
+        await desk.settle()
+        assert desk.asked == [2, 3]
+        assert desk.speculation.give_way()
+        await desk.settle()
+        assert desk.ended == [3]
+        assert desk.speculation.give_way()
+        assert not desk.speculation.give_way(), "the last one is ending already"
+        await desk.settle()
+        assert desk.ended == [3, 2]
+
+
+async def test_without_room_in_its_share_nothing_is_begun_and_in_vain_it_is_tried_again_soon(
+    tmp_path: Path,
+) -> None:
+    async with ahead_of(tmp_path, 1) as desk:
+        desk.room = False
+        desk.speculation.look(1)
+        await desk.settle()
+        assert desk.asked == []
+        desk.room, desk.answers = True, False
+        desk.go_on.set()
+        desk.speculation.tick()
+        await desk.settle()
+        assert desk.asked == [1]
+        desk.clock.now += IN_VAIN_S - 1
+        desk.speculation.look(1)
+        await desk.settle()
+        assert desk.asked == [1]
+        desk.clock.now += 2
+        desk.speculation.look(1)
+        await desk.settle()
+        assert desk.asked == [1, 1]
+
+
+def test_estimates_count_as_far_as_they_are_usually_billed() -> None:
+    foresight = Foresight(HandClock(), 0.15)
+    assert foresight.may_risk(0.0), "what a call costs is not known yet"
+    for number in range(30):
+        id = f"n{number}"
+        foresight.booked(call(0.04, settled=False, id=id, kind="analysis"))
+        done = call(0.01, id=id, kind="analysis")
+        foresight.booked(msgspec.structs.replace(done, outcome="complete"))
+    assert not foresight.may_risk(0.05)
+    assert foresight.may_risk(0.07)  # a share of 1.05 cents, for one that is billed 1 of its 4
+    foresight.began(1)
+    foresight.booked(call(0.04, settled=False))
+    assert not foresight.may_risk(0.12)
+    assert foresight.may_risk(0.14)
+    foresight.booked(call(0.03))
+    assert not foresight.may_risk(0.14)
 
 
 async def test_it_gives_way_to_a_lane_and_rests_before_it_tries_again(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ async def test_the_verdict_comes_before_any_wait() -> None:
     stream = stream_playbook(
         CASES[0], evidence(CROWN), clock=LoopClock(asyncio.get_running_loop()), pace=3600
     )
-    first: Chunk = await asyncio.wait_for(anext(stream), 5)
+    first: Chunk = await asyncio.wait_for(anext(stream), 20)
     assert isinstance(first, Text)
     assert msgspec.json.decode(first.text)["verdict"] == "True Positive"
 

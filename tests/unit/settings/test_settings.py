@@ -214,6 +214,52 @@ def test_how_a_lane_may_not_be_treated_is_said(text: str, says: str) -> None:
     assert str(caught.value) == f"config w.toml: {says}"
 
 
+_TWO = "[models.big]\nprovider='ollama'\nmodel='x'\n[models.small]\nprovider='ollama'\nmodel='y'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "[lanes.high]\nfirst_ask = 'small'\nmodels = ['big']",
+            "[lanes.high] first_ask is for medium, low and raw: "
+            "critical and high ask their own models at once",
+        ),
+        (
+            "[lanes.medium]\nfirst_ask = 'smal'\nmodels = ['big']",
+            "[lanes.medium] first_ask names model 'smal', but there is no [models.smal]; "
+            "did you mean 'small'?",
+        ),
+        (
+            "[lanes.low]\nfirst_ask = 'small'\nmodels = ['small', 'big']",
+            "[lanes.low] first_ask = 'small' is asked in full anyway; name a cheaper model or leave it out",
+        ),
+        (
+            "[lanes.low]\nfirst_ask = 'small'\nmodels = []",
+            "[lanes.low] first_ask has nothing to spare: the lane asks no model; leave it out",
+        ),
+        (
+            "[models.rules]\nprovider='playbook'\n[lanes.low]\nfirst_ask = 'rules'\nmodels = ['big']",
+            "[lanes.low] first_ask = 'rules' is the playbook, which judges every answer anyway; "
+            "name a small model",
+        ),
+        ("[lanes.low]\nfirst_ask = 3", "[lanes.low] first_ask: expected text, got a whole number"),
+    ],
+)
+def test_who_may_not_be_asked_first_is_said(text: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse((_TWO + text).encode(), "w.toml")
+    assert str(caught.value) == f"config w.toml: {says}"
+
+
+def test_a_small_model_may_be_asked_first_but_not_before_the_command_lines(tmp_path: Path) -> None:
+    path = tmp_path / "w.toml"
+    path.write_text(f"{_TWO}[lanes.medium]\nfirst_ask = 'small'\nmodels = ['big']\n", "utf-8")
+    assert load(path).lanes["medium"].first_ask == "small"
+    assert load(path, model="ollama:z").lanes["medium"].first_ask is None
+    assert all(config.first_ask is None for config in parse(_TWO.encode(), "w.toml").lanes.values())
+
+
 def test_a_lane_may_have_a_chain_and_a_deadline_of_its_own() -> None:
     text = b"[models.a]\nprovider='ollama'\nmodel='x'\n[lanes.high]\nsla_s=9\nmodels=[]\n"
     settings = parse(text, "w.toml")

@@ -86,6 +86,15 @@ def test_each_alert_is_accounted_for_and_few_are_paid_for(report: CostReport) ->
     assert report.usd_share < report.one_price_share
 
 
+def test_what_comes_again_from_the_same_host_within_half_a_shift_is_not_paid_for_again(
+    report: CostReport,
+) -> None:
+    """An hour's first alert of a rule comes from web0, web1, web2 in turn: each is asked about once."""
+    low = report.verdicts["low"]
+    assert low["cache"] > 12
+    assert low["model"] < 20
+
+
 def test_the_table_says_what_reached_an_analyst_and_what_did_not(report: CostReport) -> None:
     table = phases(report)
     shell, scan = table["shell"], table["scan"]

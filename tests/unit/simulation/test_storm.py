@@ -1,4 +1,4 @@
-"""The storm at a tenth of its size, outages and squeezes, through the whole pipeline in virtual time."""
+"""The storm made smaller, outages and squeezes, through the whole pipeline in virtual time."""
 
 from collections import Counter
 
@@ -6,13 +6,13 @@ import msgspec
 import pytest
 import structlog
 
-from backend.lanes import LANE_SLA_S
+from backend.lanes import LANE_SLA_S, LANES
 from backend.simulation.arrivals import Mix, Segment, arrivals, day_segments, storm_segments
 from backend.simulation.fifo import play_fifo
 from backend.simulation.report import digest, doubled, lane_figures, naive_figures, spread, storm_lines
 from backend.simulation.scenarios import TWO_SECONDS, Scenario, run_scenario, scenarios
 from backend.simulation.script import Outage, Script, Squeeze
-from backend.simulation.world import Played, World, play
+from backend.simulation.world import Played, Told, World, play
 
 ALONE = World({"best": TWO_SECONDS})
 
@@ -22,8 +22,9 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
-def small_storm(critical: float) -> tuple[Segment, ...]:
-    return storm_segments(Mix(critical=critical), calm_s=5, base=2)
+def small_storm(critical: float, base: float) -> tuple[Segment, ...]:
+    """The storm of `bench storm` made smaller: `base` alerts a second, for a minute 100 times as many."""
+    return storm_segments(Mix(critical=critical), calm_s=5, base=base)
 
 
 def accounted(played: Played) -> bool:
@@ -33,7 +34,7 @@ def accounted(played: Played) -> bool:
 
 
 def test_a_storm_makes_no_critical_late_where_first_in_first_out_makes_all_late() -> None:
-    coming = list(arrivals(small_storm(0.008), 3))
+    coming = list(arrivals(small_storm(0.008, 2), 3))
     played = play(ALONE, coming)
     critical, high = lane_figures(played, "critical"), lane_figures(played, "high")
     assert critical.came > 60
@@ -48,9 +49,9 @@ def test_a_storm_makes_no_critical_late_where_first_in_first_out_makes_all_late(
 
 
 def test_more_criticals_than_the_model_can_carry_all_have_a_verdict_in_time_and_marked() -> None:
-    played = play(ALONE, arrivals(small_storm(0.1), 5))
+    played = play(ALONE, arrivals(small_storm(0.4, 0.5), 5))
     critical = lane_figures(played, "critical")
-    assert critical.came > 20 * 50
+    assert critical.came > 20 * 50  # 20 a second, to a model that answers 4
     assert critical.in_time == 1.0
     by_model = critical.kinds["model"]
     assert critical.degraded == critical.verdicts - by_model > 0
@@ -98,7 +99,7 @@ def test_in_a_squeeze_lower_lanes_wait_in_the_queue_for_the_limit_and_are_analys
 
 
 def test_the_same_seed_takes_the_same_course_and_another_does_not() -> None:
-    segments = storm_segments(Mix(medium=0.2), calm_s=5, base=1, factor=30)
+    segments = storm_segments(Mix(critical=0.01, medium=0.2), calm_s=5, base=1, factor=15)
     world = World({"best": msgspec.structs.replace(TWO_SECONDS, spread=0.4, failure_share=0.05)}, seed=7)
     first, again = (digest(play(world, arrivals(segments, 7))) for _ in range(2))
     other = digest(play(msgspec.structs.replace(world, seed=8), arrivals(segments, 8)))
@@ -128,6 +129,25 @@ def test_a_scenario_that_falls_short_says_so() -> None:
     assert report.accounted
     assert not report.met
     assert any("NOT REACHED" in line for line in storm_lines(report))
+
+
+def test_what_was_promoted_is_owed_from_then_on_and_no_share_is_above_all() -> None:
+    """A fold that was told in low and promoted an hour later: its second verdict took two seconds."""
+    sla_ms, hour_ms = 900_000, 3_600_000
+
+    def told(alert_id: int, lane: str, verdict_ms: int, deadline_ms: int) -> Told:
+        return Told(alert_id, "", lane, "model", "m", False, 0, 0.0, verdict_ms, deadline_ms)
+
+    played = Played({"low": 2, "medium": 1}, [], [], {}, {}, dict.fromkeys(LANES, 0), 3, 0)
+    played.told = [
+        told(1, "low", 2_000, 0),
+        told(2, "medium", 4_000, sla_ms),
+        told(1, "medium", hour_ms + 2_000, hour_ms + sla_ms),
+    ]
+    medium = lane_figures(played, "medium")
+    assert (medium.came, medium.verdicts, medium.promoted) == (1, 2, 1)
+    assert (medium.by_model_in_time, medium.in_time) == (1.0, 1.0)
+    assert (medium.took_s.p50, medium.took_s.max) == (2.0, 4.0)
 
 
 def test_what_never_came_stands_behind_all_that_did() -> None:
