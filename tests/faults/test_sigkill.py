@@ -95,7 +95,7 @@ def check(home: Path, kills: list[int]) -> None:
 
 
 RATE = "200"
-"""A second: they come for 20 s, for a worker that follows a killed one waits the 6 s of that one's session."""
+"""A second: they come for 20 s, for a worker that follows a killed one waits 6 s for its session."""
 
 
 def test_kafka_with_three_kills(tmp_path: Path) -> None:
