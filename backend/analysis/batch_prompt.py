@@ -13,10 +13,10 @@ import msgspec
 from backend.alerts.model import Alert, Endpoint, Head, Process
 from backend.alerts.text import SafeText
 from backend.analysis.batch_examples import EXAMPLES
-from backend.analysis.estimate import estimate_tokens
 from backend.analysis.guardrails.canary import LINE as CANARY_LINE
 from backend.analysis.guardrails.data_block import data_block
 from backend.analysis.model import ACTIONS
+from backend.analysis.prompts import lifted
 from backend.enrichment.base import Evidence, Finding
 from backend.providers.base import Message, ModelRequest
 
@@ -78,14 +78,7 @@ def batch_system(least_tokens: int | None = None) -> str:
 
     Bare under the same conditions as the prompt for one alert (`prompts.system_prompt`).
     """
-    if least_tokens is None or estimate_tokens(len(SYSTEM)) >= least_tokens:
-        return SYSTEM
-    text = f"{SYSTEM}\n\n# Examples, each the data of one alert and its line"
-    for example in EXAMPLES:
-        text = f"{text}\n\n{example}"
-        if estimate_tokens(len(text)) >= least_tokens:
-            return text
-    return SYSTEM
+    return lifted(SYSTEM, "# Examples, each the data of one alert and its line", EXAMPLES, least_tokens)
 
 
 def tags(count: int) -> tuple[str, ...]:

@@ -105,14 +105,19 @@ def system_prompt(least_tokens: int | None = None) -> str:
     Bare where that is long enough, where the vendor caches nothing on request, or nothing as short as all
     examples together.
     """
-    if least_tokens is None or estimate_tokens(len(SYSTEM)) >= least_tokens:
-        return SYSTEM
-    text = f"{SYSTEM}\n\n# More examples"
-    for example in EXAMPLES:
+    return lifted(SYSTEM, "# More examples", EXAMPLES, least_tokens)
+
+
+def lifted(system: str, title: str, examples: Sequence[str], least_tokens: int | None) -> str:
+    """A system prompt with as many of `examples`, under `title`, as lift it to `least_tokens`; else bare."""
+    if least_tokens is None or estimate_tokens(len(system)) >= least_tokens:
+        return system
+    text = f"{system}\n\n{title}"
+    for example in examples:
         text = f"{text}\n\n{example}"
         if estimate_tokens(len(text)) >= least_tokens:
             return text
-    return SYSTEM
+    return system
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):

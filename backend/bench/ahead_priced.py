@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import json
 import random
-import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -28,11 +27,13 @@ from backend.bench.speculation import (
     REST_S,
     TARGET_RATIO,
     TARGET_WASTE,
-    USD_PER_MTOK,
+    Waits,
     open_and_wait,
+    paced_model,
+    running,
 )
 from backend.engine import Engine
-from backend.settings import LaneConfig, ModelConfig, Settings, SourceConfig, SpeculationConfig
+from backend.settings import LaneConfig, Settings, SourceConfig, SpeculationConfig
 from backend.settings_tables import CatchUpConfig
 
 FORESEEN = 0.7
@@ -47,39 +48,21 @@ PATIENCE_S = 120.0
 """For each step before the analyst begins."""
 
 
-class PricedWalk(msgspec.Struct, frozen=True):
+class PricedWalk(Waits, frozen=True, kw_only=True):
     """One shift of the scripted analyst."""
 
-    ahead: bool
-    waits_s: tuple[float, ...]
-    """From opening an alert to the first line of a model's verdict or narrative, one a row, in order."""
     passed_by: int
     """Rows that the cursor rested on and that were not opened."""
     begun: int
     """Calls made before anybody asked."""
     wanted: int
     """Those of them whose alert was opened."""
-    saved_s: float
-    usd: float
-    """Spent while the analyst worked and before."""
     ahead_usd: float
-    wasted_usd: float
-    """Of what was spent ahead, all that went into alerts not opened by the end, finished or not."""
-
-    @property
-    def median_s(self) -> float:
-        """The median wait."""
-        return statistics.median(self.waits_s)
 
     @property
     def hit_rate(self) -> float:
         """Share of the calls begun early that were wanted."""
         return self.wanted / self.begun if self.begun else 0.0
-
-    @property
-    def waste(self) -> float:
-        """Wasted dollars as a share of all."""
-        return self.wasted_usd / self.usd if self.usd else 0.0
 
 
 class PricedReport(msgspec.Struct, frozen=True):
@@ -101,8 +84,8 @@ class PricedReport(msgspec.Struct, frozen=True):
 
     @property
     def ratio(self) -> float:
-        """How many times shorter the median wait is; below the measure's grain it counts as one grain."""
-        return self.without.median_s / max(self.with_it.median_s, POLL_S)
+        """How many times shorter the median wait is."""
+        return self.with_it.sooner(self.without)
 
 
 class _Shift(msgspec.Struct, frozen=True):
@@ -209,31 +192,16 @@ def _judged(engine: Engine) -> list[int]:
 
 @contextlib.asynccontextmanager
 async def _engine(vendor: PacedVendor, feed: "_Feed", shift: _Shift, ahead: bool) -> AsyncIterator[Engine]:
-    dollars_in, dollars_out = USD_PER_MTOK
-    model = ModelConfig(
-        provider="openai",
-        model="paced",
-        base_url=vendor.base_url,
-        max_concurrency=shift.slots,
-        usd_per_mtok_input=dollars_in,
-        usd_per_mtok_output=dollars_out,
-    )
     settings = Settings(
         sources=[SourceConfig(uri=f"file://{feed.path}?follow=true")],
-        models={"paced": model},
+        models={"paced": paced_model(vendor, shift.slots)},
         lanes={"medium": LaneConfig(mode="each")},
         speculation=SpeculationConfig(enabled=ahead),
         catch_up=CatchUpConfig(enabled=False),
     )
     settings.home = str(feed.path.parent / "home")
-    settings.ui.actor = "analyst"
-    engine = Engine(settings)
-    engine.start()
-    try:
-        await asyncio.to_thread(engine.wait_started)
+    async with running(settings) as engine:
         yield engine
-    finally:
-        await asyncio.to_thread(engine.stop)
 
 
 class _Feed:

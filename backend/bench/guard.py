@@ -31,7 +31,7 @@ from backend.bench.guard_report import GuardReport, Unsafe
 from backend.bench.guard_seeds import LOOK_ALIKES, TECHNIQUES
 from backend.bench.report import BenchError
 from backend.clock import Clock, SystemClock
-from backend.pipeline.work import number
+from backend.pipeline.numbering import number
 from backend.providers.base import Provider
 from backend.providers.limits import Limits, limited
 from backend.providers.prices import FREE

@@ -12,7 +12,7 @@ from backend.alerts.text import safe
 from backend.bench.guard_seeds import ORDERS, Goal
 from backend.enrichment.base import Evidence, Finding
 from backend.enrichment.history import keys
-from backend.pipeline.work import number
+from backend.pipeline.numbering import number
 from backend.sources.demo.past import earlier_shifts
 from backend.sources.demo.timeline import generate
 

@@ -34,18 +34,17 @@ TARGET_WASTE = 0.2
 POLL_S = 0.005
 
 
-class Walk(msgspec.Struct, frozen=True):
-    """One shift of the scripted analyst."""
+class Waits(msgspec.Struct, frozen=True, kw_only=True):
+    """What every scripted analyst's shift comes to."""
 
     ahead: bool
     waits_s: tuple[float, ...]
     """From opening an alert to the first line of a model's verdict or narrative, one a row, in order."""
-    hits: int
-    misses: int
     saved_s: float
     usd: float
+    """Spent until the shift's end."""
     wasted_usd: float
-    calls: int
+    """Of what was spent ahead, all that went into alerts not opened by the end, finished or not."""
 
     @property
     def median_s(self) -> float:
@@ -56,6 +55,18 @@ class Walk(msgspec.Struct, frozen=True):
     def waste(self) -> float:
         """Wasted dollars as a share of all."""
         return self.wasted_usd / self.usd if self.usd else 0.0
+
+    def sooner(self, without: "Waits") -> float:
+        """How many times shorter the median wait is; below the measure's grain it counts as one grain."""
+        return without.median_s / max(self.median_s, POLL_S)
+
+
+class Walk(Waits, frozen=True, kw_only=True):
+    """One shift of the scripted analyst."""
+
+    hits: int
+    misses: int
+    calls: int
 
 
 class _Shift(msgspec.Struct, frozen=True):
@@ -86,8 +97,8 @@ class SpeculationReport(msgspec.Struct, frozen=True):
 
     @property
     def ratio(self) -> float:
-        """How many times shorter the median wait is; below the measure's grain it counts as one grain."""
-        return self.without.median_s / max(self.with_it.median_s, POLL_S)
+        """How many times shorter the median wait is."""
+        return self.with_it.sooner(self.without)
 
 
 async def measure(
@@ -137,21 +148,32 @@ async def _walk(shift: _Shift, *, ahead: bool) -> Walk:
 
 @contextlib.asynccontextmanager
 async def _engine(vendor: PacedVendor, shift: _Shift, ahead: bool) -> AsyncIterator[Engine]:
-    dollars_in, dollars_out = USD_PER_MTOK
-    model = ModelConfig(
-        provider="openai",
-        model="paced",
-        base_url=vendor.base_url,
-        max_concurrency=shift.slots,
-        usd_per_mtok_input=dollars_in,
-        usd_per_mtok_output=dollars_out,
-    )
     settings = Settings(
         sources=[SourceConfig(uri=f"demo:?seed={shift.seed}")],
-        models={"paced": model},
+        models={"paced": paced_model(vendor, shift.slots)},
         speculation=SpeculationConfig(enabled=ahead),
         demo=True,
     )
+    async with running(settings) as engine:
+        yield engine
+
+
+def paced_model(vendor: PacedVendor, slots: int) -> ModelConfig:
+    """The vendor's model, priced."""
+    dollars_in, dollars_out = USD_PER_MTOK
+    return ModelConfig(
+        provider="openai",
+        model="paced",
+        base_url=vendor.base_url,
+        max_concurrency=slots,
+        usd_per_mtok_input=dollars_in,
+        usd_per_mtok_output=dollars_out,
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Engine]:
+    """An engine with the scripted analyst at it."""
     settings.ui.actor = "analyst"
     engine = Engine(settings)
     engine.start()

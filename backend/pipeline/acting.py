@@ -87,7 +87,7 @@ class Acting:
         result.latency_ms["total"] = float(max(0, self._clock.wall_ms() - job.received_ms))
         deliveries = self._deliveries(job, alert, result, close)
         rule_key, entity_key = keys(job.head)
-        verdict = analysis.ruling.verdict if analysis.ruling is not None else analysis.verdict.verdict
+        verdict = analysis.ruled
 
         def store(connection: sqlite3.Connection) -> None:
             outcomes.put_result(connection, job.alert_id, result, deliveries)

@@ -163,8 +163,8 @@ class CatchUp:
         owed = self.view().owed
         if not owed:
             return ""
-        those = "1 alert has" if owed == 1 else f"{owed:,} alerts have"
-        return f"{those} the playbook's verdict: analysed when a model is back and free, critical first"
+        those = "1 alert waits" if owed == 1 else f"{owed:,} alerts wait"
+        return f"{those} for a model: the playbook stands in until one is free"
 
     def _owe(self, row: Row) -> None:
         if not self._enabled:

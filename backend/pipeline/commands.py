@@ -31,7 +31,7 @@ from backend.enrichment.history import HistoryEnricher, keys
 from backend.journal import outcomes
 from backend.journal.reader import Reader
 from backend.journal.store import Journal
-from backend.journal.stored import MACHINE, Decision, DecisionKind, Result
+from backend.journal.stored import MACHINE, Decision, DecisionKind
 from backend.pipeline.approvals import DONE_BY_HAND, ApprovalError, approval
 from backend.pipeline.board import Board
 from backend.pipeline.investigations import Investigations, in_words, told
@@ -214,7 +214,7 @@ class Commands:
             self._history.forget(stored.head)
         row = self._board.get(alert_id)
         if row is not None:
-            machine = _machine_verdict(stored.result)
+            machine = stored.result.analysis.ruled if stored.result is not None else ""
             row = msgspec.structs.replace(row, verdict=machine)
             self._board.put(restored(row, stored.closed, stored.result is not None, trail))
         words = safe(f"took back: {in_words(msgspec.structs.replace(decision, undone_ms=None))}")
@@ -268,14 +268,6 @@ def _reopen(
     if taken:
         outcomes.put_decisions(connection, taken)
     return taken
-
-
-def _machine_verdict(result: Result | None) -> str:
-    """The verdict in force where no person has decided."""
-    if result is None:
-        return ""
-    ruling = result.analysis.ruling
-    return ruling.verdict if ruling is not None else result.analysis.verdict.verdict
 
 
 def restored(row: Row, closed: int, has_verdict: bool, trail: list[Decision]) -> Row:

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from backend.alerts.text import safe
 from backend.analysis.model import Analysis, Guardrails
+from backend.journal import inheriting
 
 
 def inherited(analysis: Analysis, leader: int, count: int, signals: tuple[str, ...] = ()) -> Analysis:
@@ -11,15 +11,10 @@ def inherited(analysis: Analysis, leader: int, count: int, signals: tuple[str, .
 
     `signals` are those of the alert that inherits: its own text may try what the first one's does not.
     """
-    rails = analysis.guardrails
     said = f"Folded: one of {count} alerts of one rule on one entity; alert {leader} was analysed for all."
-    verdict = msgspec.structs.replace(analysis.verdict, facts=(), actions=())
-    return Analysis(
-        verdict=verdict,
-        narrative=safe(f"{said} Its verdict: {analysis.verdict.summary}", 600),
-        kind="aggregate",
-        provider=analysis.provider,
-        model=analysis.model,
-        degraded=analysis.degraded,
+    rails = analysis.guardrails
+    return msgspec.structs.replace(
+        inheriting.inherited(analysis, leader, said),
         guardrails=Guardrails(rails.injection_suspected or bool(signals), (*rails.signals, *signals)),
+        ruling=None,  # the gate rules on each by itself
     )

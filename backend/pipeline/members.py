@@ -24,8 +24,9 @@ from backend.journal.stored import Result
 from backend.lanes import LANES
 from backend.pipeline.investigations import BuildAlert
 from backend.pipeline.job import Job
+from backend.pipeline.numbering import number
 from backend.pipeline.record import encode_record, verdict_record
-from backend.pipeline.work import Analysed, number
+from backend.pipeline.work import Analysed
 
 PAGE = 500
 """Members told at once: some milliseconds of work between two steps of the loop."""

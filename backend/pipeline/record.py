@@ -30,11 +30,11 @@ def verdict_record(
     `asked_usd` is what follow-up questions cost: a part of the alert's cost, on top of its analysis.
     """
     analysis = result.analysis
-    usage, ruling = analysis.usage, analysis.ruling
+    usage = analysis.usage
     record: dict[str, object] = {
         "alert": alert_record(alert, received_ms),
         "lane": result.lane,
-        "verdict": ruling.verdict if ruling is not None else analysis.verdict.verdict,
+        "verdict": analysis.ruled,
         "confidence": round(analysis.verdict.confidence, 4),
         "summary": analysis.verdict.summary,
         "narrative": analysis.narrative,

@@ -82,9 +82,9 @@ class ModelSlots:
         """The slots as work sees them that nobody asked for."""
         return SpareSlots(self)
 
-    def late(self, name: str) -> "LateSlots":
+    def late(self, name: str) -> "LaneSlots":
         """The slots as work sees them that makes up for what a lane's alerts got from a stand-in."""
-        return LateSlots(self, LANE_NUMBER[name] + LATE)
+        return LaneSlots(self, LANE_NUMBER[name] + LATE)
 
     async def acquire(self, priority: float) -> bool:
         """Wait for a slot; a lower `priority` comes first."""
@@ -157,25 +157,8 @@ def _holder(priority: float) -> str:
 class LaneSlots:
     """One lane's door to a model's slots."""
 
-    def __init__(self, slots: ModelSlots, priority: int) -> None:
-        """Ask `slots` with the lane's priority."""
-        self._slots = slots
-        self._priority = priority
-
-    async def acquire(self) -> bool:
-        """Wait for a slot."""
-        return await self._slots.acquire(self._priority)
-
-    def release(self) -> None:
-        """Give it back."""
-        self._slots.release()
-
-
-class LateSlots:
-    """The door for work that makes up for a stand-in: behind its lane, never the slot kept for critical."""
-
     def __init__(self, slots: ModelSlots, priority: float) -> None:
-        """Ask `slots` with the lane's priority and a half."""
+        """Ask `slots` with the lane's number; work that makes up for a stand-in with a half more."""
         self._slots = slots
         self._priority = priority
 
@@ -212,7 +195,7 @@ def late_door(lane: str) -> str:
     return f"{_LATE_DOOR}{lane}"
 
 
-def door_of(slots: ModelSlots, door: str) -> "LaneSlots | LateSlots | SpareSlots":
+def door_of(slots: ModelSlots, door: str) -> "LaneSlots | SpareSlots":
     """A model's slots by the name of a door: a lane, `late_door` of one, or `NOBODY_WAITS`."""
     if door == NOBODY_WAITS:
         return slots.spare()

@@ -53,7 +53,7 @@ def was_answered(analysis: Analysis) -> bool:
 
 def after_stand_in(analysis: Analysis, before: Analysis) -> Analysis:
     """A model's analysis with what was tried before it, and the stand-in itself, among its attempts."""
-    words = safe(f"stood in with {_verdict(before)} while no model answered")
+    words = safe(f"stood in with {before.ruled} while no model answered")
     stood = Attempt(f"{before.provider}:{before.model}", words)
     return msgspec.structs.replace(analysis, attempts=(*before.attempts, stood, *analysis.attempts))
 
@@ -83,7 +83,3 @@ def never_below(analysis: Analysis, before: Analysis) -> Analysis:
         sampled=new.sampled,
     )
     return msgspec.structs.replace(analysis, ruling=ruling)
-
-
-def _verdict(analysis: Analysis) -> str:
-    return analysis.ruling.verdict if analysis.ruling is not None else analysis.verdict.verdict

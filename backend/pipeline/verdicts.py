@@ -21,9 +21,8 @@ def analysed_row(row: Row, result: Result, closed: bool | None = None) -> Row:
 
     `closed`: the machine has closed the alert with this verdict, or (False) took its earlier closing back.
     """
-    analysis, ruling = result.analysis, result.analysis.ruling
+    analysis = result.analysis
     human = row.state in ("claimed", "closed") and closed is None
-    verdict = ruling.verdict if ruling is not None else analysis.verdict.verdict
     decided_by = row.decided_by if human else MACHINE if closed else ""
     # Asked for anew, an alert keeps what its first verdict had: the deadline was met, or not, by that one.
     met = result.answered_ms <= row.deadline_ms if row.deadline_ms else None
@@ -31,7 +30,7 @@ def analysed_row(row: Row, result: Result, closed: bool | None = None) -> Row:
         row,
         state=row.state if human else "closed" if closed else "triaged",
         decided_by=decided_by,
-        verdict=row.verdict if human and row.state == "closed" else verdict,
+        verdict=row.verdict if human and row.state == "closed" else analysis.ruled,
         confidence=analysis.verdict.confidence,
         verdict_ms=row.verdict_ms or result.answered_ms,
         analysed_by=f"{analysis.provider}:{analysis.model}",
@@ -43,7 +42,7 @@ def analysed_row(row: Row, result: Result, closed: bool | None = None) -> Row:
         cost_usd=row.cost_usd + analysis.cost_usd,
         sla_met=row.sla_met if row.verdict_ms else met,
         summary=analysis.verdict.summary,
-        ruling=ruling,
+        ruling=analysis.ruling,
         owed=is_stand_in(analysis),
     )
     return changed

@@ -25,8 +25,7 @@ from backend.pipeline.board import Board
 from backend.pipeline.heirs import inherited
 from backend.pipeline.investigations import BuildAlert, Investigations
 from backend.pipeline.job import Job
-from backend.pipeline.numbering import joined
-from backend.pipeline.numbering import number as number
+from backend.pipeline.numbering import joined, number
 from backend.telemetry.stages import StageTimes
 
 log = structlog.get_logger("pipeline")

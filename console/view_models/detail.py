@@ -25,6 +25,8 @@ from widgets.safe import Run, Shown, shown
 
 Line = tuple[Run, ...]
 SEPARATOR: Run = (Shown(" · "), "faint")
+LATER = "later"
+"""The playbook judged it while no model answered; a model is to follow."""
 OWED = "will be analysed when a model is back"
 """Of an alert that the playbook judged while models were down."""
 
@@ -61,7 +63,7 @@ def verdict_line(row: Row) -> tuple[Line, Line]:
         left.append((Shown("no verdict yet"), "muted"))
     for flag, words, style in (
         (row.partial, "partial", "warn"),
-        (row.degraded, f"playbook; {OWED}" if row.owed else "fallback", "warn"),
+        (row.degraded, LATER if row.owed else "fallback", "warn"),
         (row.injection, "! instructs the model", "error bold"),
         *_ruled(row),
     ):

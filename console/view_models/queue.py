@@ -93,11 +93,13 @@ def title_cell(row: Row, context: QueueContext) -> Cell:
     if row.has_note:
         extra.append((Shown(" ✎"), "accent"))
     if row.degraded or row.partial:
-        extra.append((Shown(" ~ later" if row.owed else " ~"), "warn"))
+        extra.append((Shown(" later" if row.owed else " ~"), "warn"))
     style = "strong" if row.state not in ("closed", "triaged") else "text"
     runs: list[Run] = [(shown(guard_glyph(one)), f"{guard_style(one)} bold") for one in guard_findings(row)]
     if runs:
         runs.append((Shown(" "), ""))
+    if row.owed:
+        runs.append((Shown("~ "), "warn"))  # in front: a long title hides the word behind it
     if row.count > 1:
         runs.append((shown(f"{TIMES}{count(row.count)} "), "accent bold"))
     runs += [(title_of(row), style), *extra]

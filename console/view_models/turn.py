@@ -67,7 +67,7 @@ def _ahead(view: OrderView, wide: int) -> list[Line]:
     if view.standing not in ("waits", "asked"):
         return []
     if not view.ahead:
-        return field("before it", "nothing", "ok", "the next free worker takes it")
+        return field("in front", "nothing", "ok", "the next free worker takes it")
     lines: list[Line] = []
     for number, one in enumerate(view.ahead[:MOST_AHEAD]):
         words = _WHY[one.why]
@@ -77,7 +77,7 @@ def _ahead(view: OrderView, wide: int) -> list[Line]:
             words += f" · {one.title}"
         style = f"{lane_style(one.lane)} bold"
         lines += field(
-            "" if number else "before it",
+            "" if number else "in front",
             f"{one.count:,} {one.lane}",
             style,
             fit(words, wide).rstrip(),

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
+from backend.api import CatchUpView
 from tests.support import scene
 from tests.support.console import make_app, settle, until
 
@@ -48,6 +50,21 @@ def test_states_at_80x24(snap_compare: Compare, name: str, pressed: tuple[str, .
 def test_why_it_is_not_its_turn(snap_compare: Compare, size: str) -> None:
     pressed = ("j", "j", "j", "w")
     assert snap_compare(make_app(), terminal_size=SIZES[size], run_before=keys(*pressed))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_made_up_for_after_an_outage(snap_compare: Compare, size: str) -> None:
+    engine = scene.engine()
+    rows = list(engine.snapshot.rows)
+    rows[3] = msgspec.structs.replace(rows[3], state="paused")
+    for n in (5, 7):
+        by = "playbook:built-in"
+        rows[n] = msgspec.structs.replace(rows[n], owed=True, degraded=True, analysed_by=by)
+    engine.publish_rows(rows)
+    words = "2 alerts wait for a model: the playbook stands in until one is free"
+    engine.publish(catch_up=CatchUpView(owed=2, running=1, done=4), trouble=(words,))
+    pressed = ("j", "j", "j", "j", "j")
+    assert snap_compare(make_app(engine), terminal_size=SIZES[size], run_before=keys(*pressed))
 
 
 def test_an_empty_demo_with_trouble(snap_compare: Compare) -> None:

@@ -124,7 +124,7 @@ async def test_once_the_vendor_is_back_each_is_analysed_once_the_most_urgent_lan
         async with started(down.settings()) as engine:
             await happens(lambda: stood_in(engine, 6))
             assert all(row.analysed_by == "playbook:built-in" for row in engine.snapshot.rows)
-            assert any("6 alerts have the playbook's verdict" in line for line in engine.snapshot.trouble)
+            assert any("6 alerts wait for a model" in line for line in engine.snapshot.trouble)
             assert engine.snapshot.catch_up.owed == 6
             before = {row.id: row.verdict_ms for row in engine.snapshot.rows}
             assert down.asked == []

@@ -15,7 +15,7 @@ from backend.analysis.guardrails.injection import SCAN_CHARS, injection_signals
 from backend.analysis.model import KeyFact, RecommendedAction, Verdict
 from backend.analysis.playbook.analyst import judge
 from backend.enrichment.base import Evidence, Finding
-from backend.pipeline.work import number
+from backend.pipeline.numbering import number
 from tests.corpus import CORPUS
 from tests.unit.analysis.builders import EVIDENCE, alert
 

@@ -83,7 +83,7 @@ def test_it_fits_a_small_screen_and_says_the_most_needed(view: OrderView) -> Non
     assert len(lines) <= FITS
     assert all(sum(len(words) for words, _ in line) <= WIDE for line in lines)
     told = "\n".join("".join(words for words, _ in line) for line in lines)
-    for name in ("place", "severity", "lane", "deadline", "turn", "before it", "best", "fast", "start"):
+    for name in ("place", "severity", "lane", "deadline", "turn", "in front", "best", "fast", "start"):
         assert f"\n{name} " in f"\n{told}"
 
 
