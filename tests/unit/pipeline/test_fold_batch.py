@@ -65,6 +65,7 @@ async def test_only_whose_leader_has_its_verdict_have_it(tmp_path: Path, each: b
         await yard.answer(1, "Benign")
         known, unknown = await yard.come([alert(3, "known"), alert(4, "open")])
         rows = await yard.row(known), await yard.row(unknown)
+        assert yard.looked_for == ([1] if each else [])  # else it was told as it joined
     assert [row.state for row in rows] == [DONE, FOLDED]
     assert rows[0].result is not None
     assert rows[0].result.analysis.verdict.verdict == "Benign"

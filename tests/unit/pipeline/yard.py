@@ -49,6 +49,8 @@ class Yard:
         self.scheduler = Scheduler(self._nothing_more)
         self.background = Background()
         self.told: dict[str, int] = {}
+        self.looked_for: list[int] = []
+        """Leaders whose members were looked for in the journal."""
         self.members = Members(
             journal=journal,
             clock=clock,
@@ -64,7 +66,7 @@ class Yard:
             scheduler=self.scheduler,
             clock=clock,
             spawn=self.background.spawn,
-            settle=self.members.settle,
+            settle=self._settle,
             windows={"low": (3_600.0, 2)},
             medium_sla_s=900.0,
             told=None if each else lambda lane, count: self._tell(lane, count, 0),
@@ -134,6 +136,10 @@ class Yard:
 
     def _closed(self) -> list[int]:
         return [one for one in self.board._closed if self.board.get(one) not in self.board.rows()]
+
+    def _settle(self, leader: int) -> None:
+        self.looked_for.append(leader)
+        self.members.settle(leader)
 
     def _tell(self, lane: str, told: int, late: int) -> None:
         self.told[lane] = self.told.get(lane, 0) + told
